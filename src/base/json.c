@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/json.h"
+
+#include "base/cleanup.h"
+#include "base/cpulist.h"
+#include "base/err.h"
+#include "base/fact.h"
+
+#include <limits.h>
+
+int json_set_list(json_t *object, const char *key, hwloc_const_bitmap_t set)
+{
+	cleanup_free char *text = cpulist_text(set);
+
+	return json_object_set_new(object, key, text ? json_string(text) : NULL);
+}
+
+int json_set_fact(json_t *object, const char *key, const struct fact *fact, json_t *unknown)
+{
+	if (fact->state == FACT_KNOWN)
+		return json_object_set_new(object, key, json_integer((json_int_t)fact->value));
+	if (fact->state == FACT_UNKNOWN && unknown && json_array_append_new(unknown, json_string(key)) < 0)
+		return -1;
+	return json_object_set_new(object, key, json_null());
+}
+
+int json_get_text(const json_t *object, const char *key, const char **ret_text, struct err *err)
+{
+	const json_t *value = json_object_get(object, key);
+
+	if (!json_is_string(value))
+		return err_set(err, -EINVAL, "'%s' is missing or no text", key);
+	*ret_text = json_string_value(value);
+	return 0;
+}
+
+int json_get_unsigned(const json_t *object, const char *key, unsigned *ret_value, struct err *err)
+{
+	const json_t *value = json_object_get(object, key);
+	json_int_t number = json_integer_value(value);
+
+	if (!json_is_integer(value) || number < 0 || number > INT_MAX)
+		return err_set(err, -EINVAL, "'%s' is missing or no count", key);
+	*ret_value = (unsigned)number;
+	return 0;
+}
+
+int json_get_array(const json_t *object, const char *key, json_t **ret_array, struct err *err)
+{
+	json_t *value = json_object_get(object, key);
+
+	if (!json_is_array(value))
+		return err_set(err, -EINVAL, "'%s' is missing or no array", key);
+	*ret_array = value;
+	return 0;
+}
+
+int json_get_list(const json_t *object, const char *key, hwloc_bitmap_t *ret_set, struct err *err)
+{
+	const char *text;
+	int r = json_get_text(object, key, &text, err);
+
+	if (r < 0)
+		return r;
+	r = cpulist_parse(text, ret_set, err);
+	return r < 0 ? err_wrap(err, "'%s'", key) : 0;
+}

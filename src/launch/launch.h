@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Carries a plan out on the running machine: binding, memory policy, exec;
+ * or several children, supervised. Never decides where anything runs.
+ */
+#pragma once
+
+#include "plan/workload.h"
+
+#include <hwloc/bitmap.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+struct err;
+struct plan_instance;
+
+/* What was asked of the kernel and what it granted. `error` is 0 or -errno of the refusal. */
+struct launch_grant {
+	int affinity_error;
+	hwloc_bitmap_t affinity_asked;   /* NULL: nothing asked */
+	hwloc_bitmap_t affinity_granted; /* read back after setting; NULL: could not be read */
+	int memory_error;
+	enum memory_policy memory_asked;
+	enum memory_policy memory_granted;
+};
+
+void launch_grant_clear(struct launch_grant *grant);
+#define cleanup_grant cleanup_(launch_grant_clear)
+
+/*
+ * Bind the calling thread as the instance says. A refusal is not an error: it is in `ret_grant`,
+ * and the next best thing was done (memory policy refused: CPUs bound, first touch places the
+ * pages). Returns 0 or -ENOMEM.
+ */
+int launch_bind(const struct plan_instance *instance, struct launch_grant *ret_grant, struct err *err);
+
+/* One program to start: all instances share `path` and `argv`; each has its environment. */
+struct launch_program {
+	const char *path;  /* the file to execute */
+	char *const *argv; /* NULL-terminated, byte for byte what the user wrote */
+};
+
+/*
+ * Become the program. Does not return on success; on failure returns -errno
+ * (-ENOENT: exit 127; -EACCES, -ENOEXEC: exit 126).
+ */
+int launch_exec(const struct launch_program *program, char *const *environment, struct err *err);
+
+/* How one supervised child ended. */
+struct launch_end {
+	pid_t pid;         /* 0: was never started */
+	int exit_code;     /* -1: ended by a signal */
+	int signal;        /* 0: none */
+	int stopped_by_us; /* a sibling failed, or we were told to stop */
+	struct launch_grant grant;
+};
+
+/* One child to be. */
+struct launch_child {
+	const struct plan_instance *instance;
+	char *const *environment;
+};
+
+/*
+ * Start every child, wait for all, hand SIGINT, SIGTERM, SIGHUP, SIGUSR1 and SIGUSR2 on. When one fails
+ * the others get SIGTERM, and SIGKILL five seconds later. No child outlives the caller (PR_SET_PDEATHSIG).
+ * `ends` has room for `count`. `*ret_first_failed` is the index of the child that failed first in
+ * time, or -1. Returns 0 when all were started; -errno when starting one failed: those already started are stopped
+ * then. Blocks and restores the signals named; not for use in a program with other children.
+ */
+int launch_supervise(const struct launch_program *program, const struct launch_child *children, size_t count,
+		     struct launch_end *ends, int *ret_first_failed, struct err *err);

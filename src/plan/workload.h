@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the user asked for, with everything around it that the pure steps must
+ * bend to: a snapshot of the environment and the facts of the target program.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct target;
+
+enum strategy {
+	STRATEGY_SCATTER, /* instances spread over the nodes */
+	STRATEGY_CLOSE,   /* instances fill one node after the other */
+};
+
+enum pin {
+	PIN_AUTO,
+	PIN_THREADS,  /* each compute thread on one PU */
+	PIN_INSTANCE, /* the process on its CPUs, threads free inside */
+	PIN_NONE,     /* counts only; nothing is bound */
+};
+
+enum memory_policy {
+	MEMORY_AUTO,
+	MEMORY_NONE,
+	MEMORY_LOCAL,
+	MEMORY_BIND,
+	MEMORY_PREFERRED,
+	MEMORY_INTERLEAVE,
+};
+
+/* Words of the options above, indexed by the enum; they are also the words of the JSON. */
+extern const char *const strategy_words[];
+extern const char *const pin_words[];
+extern const char *const memory_policy_words[];
+enum { STRATEGY_COUNT = 2, PIN_COUNT = 4, MEMORY_POLICY_COUNT = 6 };
+
+enum { CORES_REMAINDER = -1, CORES_EVEN = 0 };
+
+/* The planning options. All zero is "nothing asked". */
+struct request {
+	unsigned instances;     /* 0: not asked */
+	int cores_per_instance; /* CORES_EVEN (also: not asked), CORES_REMAINDER, or a count */
+	bool latency;
+	bool throughput;
+	const char *nodes; /* list text; NULL: all */
+	const char *cpus;
+	enum strategy strategy;
+	bool smt;
+	bool efficiency_cores;
+	bool cross_node;
+	unsigned reserve;  /* cores each instance keeps free of compute threads */
+	unsigned threads;  /* per instance; 0: not asked */
+	bool has_instance; /* --instance given */
+	unsigned instance; /* run only this one of the plan */
+	enum memory_policy memory;
+	enum pin pin;
+};
+
+/* --set, --unset, --no: what the user says about single settings. Borrowed strings. */
+struct wishes {
+	const char *const *set; /* "NAME=VALUE" */
+	size_t set_count;
+	const char *const *unset; /* "NAME" */
+	size_t unset_count;
+	const char *const *without; /* family names */
+	size_t without_count;
+};
+
+struct workload {
+	struct request request;
+	struct wishes wishes;
+	const char *const *environment; /* "NAME=VALUE", NULL-terminated; borrowed */
+	const struct target *target;    /* NULL: no program was named */
+	const char *agent_path;         /* our agent as the target will find it; NULL: there is none */
+};
+
+/* The value of an environment variable in the snapshot, or NULL. When a name stands twice the first counts, as getenv()
+ * does. */
+const char *workload_getenv(const struct workload *workload, const char *name);

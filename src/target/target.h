@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the program to be run is, without running it: which file PATH means,
+ * ELF or script, which interpreter ends up in charge, and what of preloading
+ * and environment variables can reach it.
+ */
+#pragma once
+
+#include <stdbool.h>
+
+struct err;
+
+enum target_libc {
+	TARGET_LIBC_UNKNOWN, /* no ELF file was found at the end of the chain */
+	TARGET_LIBC_NONE,    /* static: no dynamic loader, nothing can be preloaded */
+	TARGET_LIBC_GLIBC,
+	TARGET_LIBC_MUSL,
+	TARGET_LIBC_OTHER, /* a loader we do not know */
+};
+
+struct target {
+	char *path;        /* the file execve() gets */
+	char *interpreter; /* the ELF file that runs in the end: `path` itself, or the end of its #! chain */
+	bool script;       /* `path` begins with #! */
+	bool set_id;  /* set-user-id, set-group-id or file capabilities: the loader drops LD_PRELOAD and GLIBC_TUNABLES
+		       */
+	bool foreign; /* ELF class or machine is not ours: our preloads do not fit */
+	enum target_libc libc;
+	unsigned elf_machine; /* e_machine of `interpreter`; 0 unknown */
+	unsigned elf_class;   /* 32 or 64; 0 unknown */
+};
+
+/*
+ * Look up `name` as execvp() would (`search_path`: the PATH to use, NULL for the
+ * system default) and read what it is. A file that is neither ELF nor #! is a script for
+ * /bin/sh, as execvp() treats it. `#!/usr/bin/env NAME` is followed through PATH.
+ * Returns 0; -ENOENT: not found (exit 127); -EACCES, -ENOEXEC, -EISDIR: found and not executable (exit 126).
+ */
+int target_read(const char *name, const char *search_path, struct target **ret_target, struct err *err);
+
+void target_free(struct target *target);
+static inline void target_free_(struct target **target)
+{
+	target_free(*target);
+}
+#define cleanup_target cleanup_(target_free_)

@@ -57,7 +57,7 @@ int json_get_array(const json_t *object, const char *key, json_t **ret_array, st
 
 int json_get_list(const json_t *object, const char *key, hwloc_bitmap_t *ret_set, struct err *err)
 {
-	const char *text;
+	const char *text = NULL;
 	int r = json_get_text(object, key, &text, err);
 
 	if (r < 0)

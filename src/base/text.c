@@ -58,13 +58,13 @@ void text_add_bytes(struct text *text, const char *bytes, size_t length)
 
 char *text_take(struct text *text)
 {
-	char *data = NULL;
+	char *data;
 
-	if (!text->failed && (text->data || text_reserve(text, 0))) {
-		data = text->data;
-		data[text->length] = '\0';
+	/* An empty text is a string too. */
+	text_add_bytes(text, "", 0);
+	data = text->failed ? NULL : text->data;
+	if (data)
 		text->data = NULL;
-	}
 	text_clear(text);
 	return data;
 }

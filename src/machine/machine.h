@@ -36,9 +36,9 @@ struct machine_pu {
 
 /* One core with online PUs. A PU the source puts in no core is a core of its own. */
 struct machine_core {
-	int package_idx;
-	int node_idx; /* home node (see machine_node); MACHINE_NONE: belongs to no node */
-	int l3_idx;   /* MACHINE_NONE: outside any L3, or caches not known */
+	int package_idx; /* MACHINE_NONE: the source names no package */
+	int node_idx;    /* home node (see machine_node); MACHINE_NONE: belongs to no node */
+	int l3_idx;      /* MACHINE_NONE: outside any L3, or caches not known */
 	int kind_idx;
 	unsigned pu_idx; /* first of its PUs in `pus`; they follow each other, lowest OS number first */
 	unsigned pu_count;
@@ -135,27 +135,6 @@ static inline void machine_free_(struct machine **machine)
 	machine_free(*machine);
 }
 #define cleanup_machine cleanup_(machine_free_)
-
-/*
- * CPUs' worth of threads we may run: min(allowed cores, max(1, floor(quota))).
- * With `smt`, PUs are counted instead of cores. At least 1 on a machine with an allowed CPU.
- */
-unsigned machine_usable_threads(const struct machine *machine, bool smt);
-
-/* Allowed PUs of a core, lowest OS number first, into `ret_os` (room for pu_count). Returns how many. */
-unsigned machine_core_allowed(const struct machine *machine, const struct machine_core *core, unsigned *ret_os);
-
-/* The node with this OS number, or MACHINE_NONE. */
-int machine_node_idx(const struct machine *machine, unsigned node_os);
-
-/*
- * The allowed node with memory nearest to `node_idx` (itself when it has memory and is
- * allowed; ties: lowest number). MACHINE_NONE: no such node, or nothing to measure by.
- */
-int machine_nearest_memory(const struct machine *machine, int node_idx);
-
-/* May pages be put on this node: allowed, and not known to have no memory. */
-bool machine_node_has_memory(const struct machine *machine, int node_idx);
 
 /* "2 packages x 28 cores x 2 threads, 2 NUMA nodes; you may use 8 cores of node 0, quota 4.0 CPUs".
  * The caller frees it; NULL when memory ran out. */

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the kernel lets the calling thread use. Every fact says where it came from;
+ * what could not be read is unknown, never an error and never "no limit".
+ */
+#pragma once
+
+#include <hwloc/bitmap.h>
+#include <sys/types.h>
+
+struct err;
+struct fact;
+struct machine;
+struct machine_limits;
+struct sysroot;
+
+/* The calling thread's affinity, however many CPUs the kernel knows. The caller frees it; NULL on failure. */
+hwloc_bitmap_t limits_affinity(void);
+
+/*
+ * Put the running system's limits in the place of those found so far: `affinity` (NULL: could
+ * not be had), Mems_allowed, CPU quota and memory limit. Returns 0 or -ENOMEM.
+ */
+int limits_read(const struct sysroot *root, hwloc_const_bitmap_t affinity, struct machine *machine, struct err *err);
+
+/*
+ * CPU quota and memory limit: the tightest along the cgroup path of process `pid` (the one
+ * /proc/self means below `root`). Returns 0 or -ENOMEM.
+ */
+int cgroup_limits_read(const struct sysroot *root, pid_t pid, struct machine_limits *limits, struct err *err);

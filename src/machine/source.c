@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "machine/source.h"
+
+#include "base/cleanup.h"
+#include "base/err.h"
+#include "base/text.h"
+
+#include <fcntl.h>
+#include <stdbool.h>
+#include <string.h>
+#include <sys/stat.h>
+
+enum { SOURCE_MAX_BYTES = 64 << 20 };
+
+static const char synthetic_prefix[] = "synthetic:";
+static const char lscpu_prefix[] = "lscpu:";
+static const char forms[] = "live, FILE.xml (hwloc XML) and synthetic:TEXT are supported";
+
+static bool has_prefix(const char *text, const char *prefix)
+{
+	return strncmp(text, prefix, strlen(prefix)) == 0;
+}
+
+static bool is_archive(const char *spec)
+{
+	static const char *const endings[] = { ".tar", ".tar.gz", ".tar.xz", ".tar.bz2" };
+	const size_t length = strlen(spec);
+
+	for (size_t i = 0; i < ARRAY_SIZE(endings); i++) {
+		const size_t n = strlen(endings[i]);
+
+		if (length > n && strcmp(spec + length - n, endings[i]) == 0)
+			return true;
+	}
+	return false;
+}
+
+static int not_supported(struct err *err, const char *spec)
+{
+	err_set(err, -EOPNOTSUPP, "cannot read machine '%s': this form is not supported", spec);
+	return err_hint(err, "%s", forms);
+}
+
+static int open_regular(const char *path, int *ret_fd, struct err *err)
+{
+	/* O_NONBLOCK: opening a FIFO nobody writes to must not wait. */
+	cleanup_close int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	struct stat st;
+
+	if (fd < 0)
+		return err_errno(err, -errno, "cannot read machine '%s'", path);
+	if (fstat(fd, &st) < 0)
+		return err_errno(err, -errno, "cannot read machine '%s'", path);
+	if (S_ISDIR(st.st_mode))
+		return not_supported(err, path);
+	if (!S_ISREG(st.st_mode))
+		return err_set(err, -EINVAL, "cannot read machine '%s': not a regular file", path);
+	if (st.st_size > SOURCE_MAX_BYTES)
+		return err_set(err, -EFBIG, "cannot read machine '%s': larger than %d MiB", path,
+			       SOURCE_MAX_BYTES >> 20);
+	*ret_fd = fd;
+	fd = -1;
+	return 0;
+}
+
+static int read_all(const char *path, struct text *text, struct err *err)
+{
+	cleanup_close int fd = -1;
+	char chunk[65536];
+	ssize_t n;
+	int r = open_regular(path, &fd, err);
+
+	if (r < 0)
+		return r;
+	while ((n = read(fd, chunk, sizeof(chunk))) != 0) {
+		if (n < 0)
+			return err_errno(err, -errno, "cannot read machine '%s'", path);
+		text_add_bytes(text, chunk, (size_t)n);
+		/* A file that grows while it is read, or one of /proc whose size says 0. */
+		if (text->length > SOURCE_MAX_BYTES)
+			return err_set(err, -EFBIG, "cannot read machine '%s': larger than %d MiB", path,
+				       SOURCE_MAX_BYTES >> 20);
+	}
+	return text->failed ? err_nomem(err) : 0;
+}
+
+/* The file's bytes, once its first one says that they are XML. */
+static int read_xml(const char *path, struct source *source, struct err *err)
+{
+	cleanup_text struct text text = TEXT_INIT;
+	int r = read_all(path, &text, err);
+
+	if (r < 0)
+		return r;
+	if (!text.length || text.data[strspn(text.data, " \t\r\n")] != '<') {
+		err_set(err, -EINVAL, "cannot read machine '%s': not an XML file", path);
+		return err_hint(err, "%s", forms);
+	}
+	source->kind = MACHINE_XML;
+	source->length = text.length;
+	source->bytes = text_take(&text);
+	return source->bytes ? 0 : err_nomem(err);
+}
+
+int source_open(const char *spec, struct source *ret_source, struct err *err)
+{
+	cleanup_source struct source source = { .kind = MACHINE_LIVE };
+	int r = 0;
+
+	if (!spec)
+		spec = "live";
+	source.name = strdup(spec);
+	if (!source.name)
+		return err_nomem(err);
+	if (has_prefix(spec, synthetic_prefix)) {
+		source.kind = MACHINE_SYNTHETIC;
+		source.bytes = strdup(spec + strlen(synthetic_prefix));
+		if (!source.bytes)
+			return err_nomem(err);
+		source.length = strlen(source.bytes);
+	} else if (has_prefix(spec, lscpu_prefix) || is_archive(spec)) {
+		r = not_supported(err, spec);
+	} else if (strcmp(spec, "live") != 0) {
+		r = read_xml(spec, &source, err);
+	}
+	if (r < 0)
+		return r;
+	*ret_source = source;
+	source = (struct source){ .kind = MACHINE_LIVE };
+	return 0;
+}
+
+void source_clear(struct source *source)
+{
+	free(source->name);
+	free(source->bytes);
+	*source = (struct source){ .kind = MACHINE_LIVE };
+}

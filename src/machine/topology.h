@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * From a source to the facts of a machine, through hwloc. The only two files that
+ * know hwloc's topology are hwloc_read.c (getting one) and hwloc_fill.c (reading it).
+ */
+#pragma once
+
+#include <hwloc.h>
+
+struct err;
+struct machine;
+struct source;
+
+/*
+ * Fill everything of `machine` that the topology tells; limits become the topology's allowed
+ * sets. `extra_pus` (may be NULL): online PUs to add as cores of their own should the topology lack them.
+ * A foreign source is tried in a child process first: hwloc 2.9 crashes on some broken files.
+ */
+int topology_read(const struct source *source, hwloc_const_bitmap_t extra_pus, struct machine *machine,
+		  struct err *err);
+
+/* The second half: copy the facts out of a loaded topology. */
+int topology_fill(hwloc_topology_t topology, hwloc_const_bitmap_t extra_pus, struct machine *machine, struct err *err);

@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The tree people read: folded, marked, and never wider than a terminal. */
+#include "base/cleanup.h"
+#include "base/err.h"
+#include "cli/cmd_machine_tree.h"
+#include "machine/machine.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <glob.h>
+#include <string.h>
+
+static char *tree_of(const char *spec, const struct machine_narrow *narrow)
+{
+	cleanup_machine struct machine *machine = NULL;
+	struct err err = { 0 };
+	char *tree;
+
+	if (machine_read(spec, &machine, &err) < 0)
+		fail_msg("%s: %s", spec, err.text);
+	if (narrow)
+		assert_int_equal(machine_narrow(machine, narrow, &err), 0);
+	tree = machine_tree(machine);
+	assert_non_null(tree);
+	return tree;
+}
+
+static char *tree_of_capture(const char *name, const struct machine_narrow *narrow)
+{
+	char path[512];
+
+	(void)snprintf(path, sizeof(path), "%s/machines/%s.xml", getenv("FETTLE_TEST_DATA"), name);
+	return tree_of(path, narrow);
+}
+
+static void assert_fits(const char *name, const char *tree)
+{
+	for (const char *line = tree; *line; line += strcspn(line, "\n") + 1) {
+		const size_t length = strcspn(line, "\n");
+
+		assert_int_equal(line[length], '\n');
+		if (length > 80 || (length && line[length - 1] == ' '))
+			fail_msg("%s: '%.*s'", name, (int)length, line);
+	}
+}
+
+static size_t count_lines(const char *tree)
+{
+	size_t count = 0;
+
+	for (; *tree; tree++)
+		count += *tree == '\n';
+	return count;
+}
+
+static void equal_things_are_one_line(void **state)
+{
+	cleanup_free char *server = tree_of_capture("two-nodes-smt", NULL);
+	cleanup_free char *hybrid = tree_of_capture("hybrid", NULL);
+
+	(void)state;
+	assert_string_equal(server, "Example Server CPU, architecture unknown\n"
+				    "package 0\n"
+				    "  node 0  16.0 GiB  CPUs 0-3,8-11\n"
+				    "    L3 16.0 MiB: 4 cores x 2 threads\n"
+				    "package 1\n"
+				    "  node 1  16.0 GiB  CPUs 4-7,12-15\n"
+				    "    L3 16.0 MiB: 4 cores x 2 threads\n"
+				    "distances 10 local, 21 remote\n");
+	assert_string_equal(hybrid, "model unknown, architecture unknown\n"
+				    "package 0\n"
+				    "  node 0  8.0 GiB  CPUs 0-7\n"
+				    "    L3 12.0 MiB:\n"
+				    "      2 cores x 2 threads, up to 4700 MHz\n"
+				    "      4 efficiency cores x 1 thread, up to 3400 MHz\n");
+}
+
+static void what_is_not_allowed_is_marked(void **state)
+{
+	const struct machine_narrow narrow = { .allowed_pus = "0-2,8", .allowed_nodes = "1" };
+	cleanup_free char *tree = tree_of_capture("two-nodes-smt", &narrow);
+
+	(void)state;
+	assert_string_equal(tree, "Example Server CPU, architecture unknown\n"
+				  "package 0\n"
+				  "  node 0  16.0 GiB (memory not allowed)  CPUs 0-3,8-11\n"
+				  "    allowed CPUs 0-2,8\n"
+				  "    L3 16.0 MiB:\n"
+				  "      1 core x 2 threads\n"
+				  "      2 cores x 2 threads, 1 of 2 threads allowed\n"
+				  "      1 core x 2 threads, not allowed\n"
+				  "package 1\n"
+				  "  node 1  16.0 GiB  CPUs 4-7,12-15\n"
+				  "    none of its CPUs allowed\n"
+				  "    L3 16.0 MiB: 4 cores x 2 threads, not allowed\n"
+				  "distances 10 local, 21 remote\n");
+}
+
+static void memory_without_cpus_is_shown(void **state)
+{
+	cleanup_free char *tree = tree_of_capture("memory-only-node", NULL);
+
+	(void)state;
+	assert_non_null(strstr(tree, "  node 1  no memory  CPUs 2-3\n"));
+	assert_non_null(strstr(tree, "node 4  16.0 GiB  no CPUs\n"));
+	assert_non_null(strstr(tree, "        4  15  12  10\n"));
+}
+
+static void big_machines_fit_a_terminal(void **state)
+{
+	/* 576 PUs, then every third of them allowed. */
+	static const char plain[] = "synthetic:package:8 numa:2 l3:3 core:6 pu:2";
+	const struct machine_narrow thirds = { .allowed_pus = "0-575:3" };
+	cleanup_free char *all = tree_of(plain, NULL), *some = tree_of(plain, &thirds);
+
+	(void)state;
+	assert_fits("all", all);
+	assert_fits("thirds", some);
+	assert_true(count_lines(all) <= 60);
+	assert_non_null(strstr(all, "    3 x L3"));
+	assert_non_null(strstr(some, ":3"));
+}
+
+static void every_captured_machine_fits_a_terminal(void **state)
+{
+	const char *shared = getenv("FETTLE_SHARED");
+	glob_t found = { 0 };
+	char pattern[512];
+
+	(void)state;
+	(void)snprintf(pattern, sizeof(pattern), "%s/topologies/xml/*.xml", shared ? shared : "../shared");
+	if (glob(pattern, 0, NULL, &found) != 0) {
+		print_message("# no captured machines at %s\n", pattern);
+		skip();
+	}
+	for (size_t i = 0; i < found.gl_pathc; i++) {
+		cleanup_free char *tree = tree_of(found.gl_pathv[i], NULL);
+
+		assert_fits(found.gl_pathv[i], tree);
+		assert_true(count_lines(tree) <= 60);
+	}
+	globfree(&found);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(equal_things_are_one_line),
+		cmocka_unit_test(what_is_not_allowed_is_marked),
+		cmocka_unit_test(memory_without_cpus_is_shown),
+		cmocka_unit_test(big_machines_fit_a_terminal),
+		cmocka_unit_test(every_captured_machine_fits_a_terminal),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -31,7 +31,7 @@ struct plan_instance {
 
 /* A sentence and what it rests on. `id` is a stable key; the texts are for people. */
 struct plan_note {
-	const char *id; /* static */
+	char *id;
 	char *text;
 	char *evidence; /* path or option; may be NULL (warnings have none) */
 };

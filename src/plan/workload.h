@@ -80,3 +80,9 @@ struct workload {
 /* The value of an environment variable in the snapshot, or NULL. When a name stands twice the first counts, as getenv()
  * does. */
 const char *workload_getenv(const struct workload *workload, const char *name);
+
+/*
+ * As workload_getenv(), but only what is the user's own: NULL for a variable that an outer
+ * fettle set (it names them in FETTLE_PLAN), so that a nested fettle plans it anew.
+ */
+const char *workload_user_value(const struct workload *workload, const char *name);

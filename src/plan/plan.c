@@ -1,0 +1,293 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "plan/plan.h"
+
+#include "base/cleanup.h"
+#include "base/err.h"
+#include "machine/machine.h"
+#include "plan/memory.h"
+#include "plan/notes.h"
+#include "plan/place.h"
+#include "plan/pool.h"
+#include "plan/shape.h"
+
+/* Everything plan_make() works with. */
+struct draft {
+	struct pool pool;
+	struct shape shape;
+	struct slot *slots;
+	struct plan *plan;
+};
+
+static void draft_clear(struct draft *draft)
+{
+	slots_free(draft->slots, draft->shape.instances);
+	pool_clear(&draft->pool);
+	plan_free(draft->plan);
+}
+
+void plan_free(struct plan *plan)
+{
+	if (!plan)
+		return;
+	for (size_t i = 0; i < plan->instance_count; i++) {
+		struct plan_instance *instance = &plan->instances[i];
+
+		hwloc_bitmap_free(instance->pus_os);
+		hwloc_bitmap_free(instance->mask_os);
+		hwloc_bitmap_free(instance->nodes_os);
+		free(instance->places_os);
+	}
+	free(plan->instances);
+	hwloc_bitmap_free(plan->unused_pus_os);
+	plan_notes_clear(&plan->reasons);
+	plan_notes_clear(&plan->warnings);
+	free(plan);
+}
+
+static unsigned slot_pus(const struct pool *pool, const struct slot *slot)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < slot->compute; i++)
+		n += pool_core_pus(pool, slot->cores[i]);
+	return n;
+}
+
+/*
+ * Threads of each instance, into `ret_threads`. Without --smt one a core. With it hyper-threads join in, as far as
+ * the budget goes, the same number for all unless sizes may differ.
+ */
+static void count_threads(const struct draft *draft, bool smt, unsigned *ret_threads)
+{
+	const struct shape *shape = &draft->shape;
+	unsigned fewest = UINT32_MAX;
+
+	for (unsigned i = 0; i < shape->instances; i++) {
+		const struct slot *slot = &draft->slots[i];
+		const unsigned share = shape->budget / shape->instances;
+		unsigned threads = smt ? slot_pus(&draft->pool, slot) : slot->compute;
+
+		if (threads > share && share >= slot->compute)
+			threads = share;
+		else if (threads > share)
+			threads = slot->compute;
+		if (shape->threads && threads > shape->threads)
+			threads = shape->threads;
+		if (threads < fewest)
+			fewest = threads;
+		ret_threads[i] = threads;
+	}
+	for (unsigned i = 0; i < shape->instances && !shape->grow; i++)
+		ret_threads[i] = fewest;
+}
+
+/* The PU of each thread: first hyper-threads of all cores, then the second ones (compact,1,0 in the guide's words). */
+static int set_places(const struct pool *pool, const struct slot *slot, struct plan_instance *instance)
+{
+	unsigned n = 0, used = 0;
+
+	instance->places_os = calloc(instance->threads, sizeof(*instance->places_os));
+	instance->pus_os = hwloc_bitmap_alloc();
+	if (!instance->places_os || !instance->pus_os)
+		return -ENOMEM;
+	for (unsigned sibling = 0; n < instance->threads; sibling++) {
+		for (unsigned i = 0; i < slot->compute && n < instance->threads; i++) {
+			const int os = pool_core_pu(pool, slot->cores[i], sibling);
+
+			if (os < 0)
+				continue;
+			if (hwloc_bitmap_set(instance->pus_os, (unsigned)os) < 0)
+				return -ENOMEM;
+			instance->places_os[n++] = (unsigned)os;
+			used += sibling == 0;
+		}
+	}
+	instance->cores = used;
+	return 0;
+}
+
+static enum pin choose_pin(const struct draft *draft, const struct slot *slot, enum pin asked)
+{
+	if (asked != PIN_AUTO)
+		return asked;
+	return draft->shape.instances > 1 || memory_homes(&draft->pool, slot) > 1 ? PIN_THREADS : PIN_INSTANCE;
+}
+
+static int fill_instance(struct draft *draft, unsigned index, unsigned threads, const struct request *request,
+			 struct err *err)
+{
+	const struct slot *slot = &draft->slots[index];
+	struct plan_instance *instance = &draft->plan->instances[index];
+
+	if (request->threads && threads < request->threads) {
+		(void)err_set(err, -EINVAL, "--threads %u: %u cores of instance %u have %u threads in all",
+			      request->threads, slot->compute, index, threads);
+		return err_hint(err, "possible: --threads %u", threads);
+	}
+	instance->index = index;
+	instance->threads = threads;
+	instance->pin = choose_pin(draft, slot, request->pin);
+	if (set_places(&draft->pool, slot, instance) < 0)
+		return err_nomem(err);
+	instance->mask_os = hwloc_bitmap_dup(instance->pus_os);
+	if (!instance->mask_os)
+		return err_nomem(err);
+	for (unsigned i = slot->compute; i < slot->compute + slot->reserve; i++) {
+		if (hwloc_bitmap_set(instance->mask_os, (unsigned)pool_core_pu(&draft->pool, slot->cores[i], 0)) < 0)
+			return err_nomem(err);
+	}
+	return memory_place(&draft->pool, slot, request->memory, instance, draft->plan, err);
+}
+
+/*
+ * Under a quota the CPUs are not what is scarce: unpinned threads may use every core of their nodes that no
+ * instance computes on or keeps, so that the scheduler can step around busy ones.
+ */
+static int widen_masks(struct draft *draft, struct err *err)
+{
+	const struct pool *pool = &draft->pool;
+	struct plan *plan = draft->plan;
+	cleanup_bitmap hwloc_bitmap_t claimed = hwloc_bitmap_alloc();
+
+	if (!claimed)
+		return err_nomem(err);
+	for (size_t i = 0; i < plan->instance_count; i++) {
+		if (hwloc_bitmap_or(claimed, claimed, plan->instances[i].mask_os) < 0)
+			return err_nomem(err);
+	}
+	for (size_t i = 0; i < plan->instance_count; i++) {
+		struct plan_instance *instance = &plan->instances[i];
+
+		if (instance->pin == PIN_THREADS)
+			continue;
+		for (unsigned d = 0; d < pool->domain_count; d++) {
+			const struct pool_domain *domain = &pool->domains[d];
+			bool mine = false;
+
+			for (unsigned c = 0; c < draft->slots[i].compute && !mine; c++)
+				mine = pool->machine->cores[draft->slots[i].cores[c]].node_idx == domain->node_idx;
+			for (unsigned c = domain->first; mine && c < domain->first + domain->count; c++) {
+				const unsigned os = (unsigned)pool_core_pu(pool, pool->cores[c], 0);
+
+				if (!hwloc_bitmap_isset(claimed, os) && hwloc_bitmap_set(instance->mask_os, os) < 0)
+					return err_nomem(err);
+			}
+		}
+	}
+	return 0;
+}
+
+static int set_unused(struct plan *plan, const struct machine *machine, struct err *err)
+{
+	plan->unused_pus_os = hwloc_bitmap_dup(machine->limits.pus_os);
+	if (!plan->unused_pus_os)
+		return err_nomem(err);
+	for (size_t i = 0; i < plan->instance_count; i++) {
+		if (hwloc_bitmap_andnot(plan->unused_pus_os, plan->unused_pus_os, plan->instances[i].mask_os) < 0)
+			return err_nomem(err);
+	}
+	return 0;
+}
+
+/* One sentence each for how threads are bound, where an instance spans nodes, and what the memory policy is. */
+static int explain(struct draft *draft, const struct request *request)
+{
+	static const char *const pin_why[] = {
+		[PIN_THREADS] = "each thread on its own CPU: instances share the machine, or nodes differ",
+		[PIN_INSTANCE] = "the process is bound, its threads move freely inside: pinning each was slower here",
+		[PIN_NONE] = "nothing is bound; only counts are set",
+	};
+	struct plan *plan = draft->plan;
+	const enum pin pin = plan->instances[0].pin;
+	const enum memory_policy policy = plan->instances[0].memory_policy;
+
+	if (plan_note(&plan->reasons, "pin", request->pin == PIN_AUTO ? "topology" : "--pin", "%s%s", pin_why[pin],
+		      request->pin == PIN_AUTO ? "" : " (asked)") < 0)
+		return -ENOMEM;
+	for (size_t i = 0; i < plan->instance_count; i++) {
+		if (memory_homes(&draft->pool, &draft->slots[i]) > 1 &&
+		    plan_note(&plan->reasons, "cross-node", request->cross_node ? "--cross-node" : "topology",
+			      "instance %zu spans several nodes: %s", i,
+			      request->cross_node ? "allowed by --cross-node" : "no single node is large enough") < 0)
+			return -ENOMEM;
+	}
+	if (request->memory == MEMORY_AUTO && policy == MEMORY_PREFERRED)
+		return plan_note(
+			&plan->reasons, "memory", "topology",
+			"pages go to the instance's own node first; bind would kill it when that node is full");
+	if (request->memory == MEMORY_AUTO && policy == MEMORY_LOCAL)
+		return plan_note(&plan->reasons, "memory", "topology",
+				 "pages go to the node of the thread that touches them first");
+	return 0;
+}
+
+/* What is possible but will hurt. */
+static int warn(const struct draft *draft, const struct machine *machine)
+{
+	const struct fact *quota = &machine->limits.quota_milli;
+	unsigned long long threads = 0;
+
+	for (size_t i = 0; i < draft->plan->instance_count; i++)
+		threads += draft->plan->instances[i].threads;
+	if (quota->state == FACT_KNOWN && threads > 1 && threads * 1000 > quota->value)
+		return plan_note(&draft->plan->warnings, "quota-below-threads", NULL,
+				 "%llu threads against a CPU quota of %llu.%llu: they will be throttled", threads,
+				 (unsigned long long)(quota->value / 1000),
+				 (unsigned long long)(quota->value % 1000 / 100));
+	return 0;
+}
+
+static int make(const struct machine *machine, const struct workload *workload, struct draft *draft, struct err *err)
+{
+	const struct request *request = &workload->request;
+	cleanup_free unsigned *threads = NULL;
+	int r = pool_make(machine, request, draft->plan, &draft->pool, err);
+
+	if (r < 0)
+		return r;
+	r = shape_make(&draft->pool, workload, draft->plan, &draft->shape, err);
+	if (r < 0)
+		return r;
+	if (request->has_instance && request->instance >= draft->shape.instances) {
+		(void)err_set(err, -EINVAL, "--instance %u: the plan has %u", request->instance,
+			      draft->shape.instances);
+		return err_hint(err, "possible: 0 to %u", draft->shape.instances - 1);
+	}
+	threads = calloc(draft->shape.instances, sizeof(*threads));
+	draft->slots = calloc(draft->shape.instances, sizeof(*draft->slots));
+	draft->plan->instances = calloc(draft->shape.instances, sizeof(*draft->plan->instances));
+	if (!threads || !draft->slots || !draft->plan->instances)
+		return err_nomem(err);
+	r = place_make(&draft->pool, &draft->shape, request->strategy, draft->slots, err);
+	if (r < 0)
+		return r;
+	count_threads(draft, request->smt, threads);
+	for (unsigned i = 0; i < draft->shape.instances; i++) {
+		draft->plan->instance_count++;
+		r = fill_instance(draft, i, threads[i], request, err);
+		if (r < 0)
+			return r;
+	}
+	if (draft->pool.quota_binds) {
+		r = widen_masks(draft, err);
+		if (r < 0)
+			return r;
+	}
+	if (explain(draft, request) < 0 || warn(draft, machine) < 0)
+		return err_nomem(err);
+	return set_unused(draft->plan, machine, err);
+}
+
+int plan_make(const struct machine *machine, const struct workload *workload, struct plan **ret_plan, struct err *err)
+{
+	cleanup_(draft_clear) struct draft draft = { .plan = calloc(1, sizeof(*draft.plan)) };
+	int r;
+
+	if (!draft.plan)
+		return err_nomem(err);
+	r = make(machine, workload, &draft, err);
+	if (r < 0)
+		return r;
+	*ret_plan = TAKE(draft.plan);
+	return 0;
+}

@@ -1,0 +1,262 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "plan/pool.h"
+
+#include "base/cleanup.h"
+#include "base/cpulist.h"
+#include "base/err.h"
+#include "machine/machine.h"
+
+int pool_core_pu(const struct pool *pool, unsigned core_idx, unsigned n)
+{
+	const struct machine_core *core = &pool->machine->cores[core_idx];
+
+	for (unsigned i = 0; i < core->pu_count; i++) {
+		const unsigned os = pool->machine->pus[core->pu_idx + i].os;
+
+		if (hwloc_bitmap_isset(pool->pus_os, os) && n-- == 0)
+			return (int)os;
+	}
+	return -1;
+}
+
+unsigned pool_core_pus(const struct pool *pool, unsigned core_idx)
+{
+	unsigned n = 0;
+
+	while (pool_core_pu(pool, core_idx, n) >= 0)
+		n++;
+	return n;
+}
+
+/* Take `list` (of --cpus or --nodes) and refuse what is not among `have`. */
+static int narrow_list(const char *option, const char *what, const char *list, hwloc_const_bitmap_t have,
+		       hwloc_bitmap_t *ret_set, struct err *err)
+{
+	cleanup_bitmap hwloc_bitmap_t set = NULL;
+	cleanup_bitmap hwloc_bitmap_t outside = hwloc_bitmap_alloc();
+	cleanup_free char *outside_text = NULL;
+	cleanup_free char *have_text = NULL;
+	int r = cpulist_parse(list, &set, err);
+
+	if (r < 0)
+		return err_wrap(err, "%s", option);
+	if (!outside || hwloc_bitmap_andnot(outside, set, have) < 0)
+		return err_nomem(err);
+	if (!hwloc_bitmap_iszero(outside)) {
+		outside_text = cpulist_text(outside);
+		have_text = cpulist_text(have);
+		if (!outside_text || !have_text)
+			return err_nomem(err);
+		(void)err_set(err, -EINVAL, "%s %s: %s %s cannot be used", option, list, what, outside_text);
+		return err_hint(err, "possible: %s", have_text);
+	}
+	if (hwloc_bitmap_iszero(set))
+		return err_set(err, -EINVAL, "%s names no %s", option, what);
+	*ret_set = TAKE(set);
+	return 0;
+}
+
+/* CPUs of the nodes --nodes names. */
+static int pus_of_nodes(const struct machine *machine, hwloc_const_bitmap_t nodes_os, hwloc_bitmap_t ret_pus,
+			struct err *err)
+{
+	hwloc_bitmap_zero(ret_pus);
+	for (size_t i = 0; i < machine->node_count; i++) {
+		const struct machine_node *node = &machine->nodes[i];
+
+		if (hwloc_bitmap_isset(nodes_os, node->os) && hwloc_bitmap_or(ret_pus, ret_pus, node->pus_os) < 0)
+			return err_nomem(err);
+	}
+	return 0;
+}
+
+/* allowed ∩ --cpus ∩ CPUs of --nodes, into pool->pus_os and pool->nodes_os. */
+static int narrow_pus(struct pool *pool, const struct request *request, struct plan *plan, struct err *err)
+{
+	const struct machine *machine = pool->machine;
+	cleanup_bitmap hwloc_bitmap_t existing = hwloc_bitmap_alloc();
+	cleanup_bitmap hwloc_bitmap_t set = NULL;
+	int r;
+
+	pool->pus_os = hwloc_bitmap_dup(machine->limits.pus_os);
+	if (!existing || !pool->pus_os)
+		return err_nomem(err);
+	if (request->cpus) {
+		r = narrow_list("--cpus", "CPUs", request->cpus, machine->limits.pus_os, &set, err);
+		if (r < 0)
+			return r;
+		if (hwloc_bitmap_and(pool->pus_os, pool->pus_os, set) < 0 ||
+		    plan_note(&plan->reasons, "cpus", "--cpus", "only CPUs %s, as asked", request->cpus) < 0)
+			return err_nomem(err);
+	}
+	if (request->nodes) {
+		for (size_t i = 0; i < machine->node_count; i++)
+			hwloc_bitmap_set(existing, machine->nodes[i].os);
+		r = narrow_list("--nodes", "nodes", request->nodes, existing, &pool->nodes_os, err);
+		if (r < 0)
+			return r;
+		r = pus_of_nodes(machine, pool->nodes_os, existing, err);
+		if (r < 0)
+			return r;
+		if (hwloc_bitmap_and(pool->pus_os, pool->pus_os, existing) < 0 ||
+		    plan_note(&plan->reasons, "nodes", "--nodes", "only nodes %s, as asked", request->nodes) < 0)
+			return err_nomem(err);
+	}
+	if (hwloc_bitmap_iszero(pool->pus_os)) {
+		cleanup_free char *allowed = cpulist_text(machine->limits.pus_os);
+
+		(void)err_set(err, -EINVAL, "no CPU is left to plan on%s%s%s%s", request->cpus ? ", --cpus " : "",
+			      request->cpus ? request->cpus : "", request->nodes ? ", --nodes " : "",
+			      request->nodes ? request->nodes : "");
+		return err_hint(err, "allowed CPUs: %s", allowed && *allowed ? allowed : "none");
+	}
+	return 0;
+}
+
+static bool core_is_small(const struct machine *machine, unsigned core_idx)
+{
+	return machine->kinds[machine->cores[core_idx].kind_idx].small;
+}
+
+/* Same home: the same node, or no node and the same package. */
+static bool same_domain(const struct machine *machine, unsigned a_idx, unsigned b_idx)
+{
+	const struct machine_core *a = &machine->cores[a_idx], *b = &machine->cores[b_idx];
+
+	return a->node_idx == b->node_idx && (a->node_idx != MACHINE_NONE || a->package_idx == b->package_idx);
+}
+
+/* Efficiency cores go, unless asked for or alone. Compacts `cores`; says so. */
+static int leave_out_small(struct pool *pool, const struct request *request, struct plan *plan)
+{
+	const struct machine *machine = pool->machine;
+	unsigned kept = 0, small = 0;
+
+	for (unsigned i = 0; i < pool->core_count; i++)
+		small += core_is_small(machine, pool->cores[i]);
+	if (!small || request->efficiency_cores)
+		return 0;
+	if (small == pool->core_count)
+		return plan_note(&plan->reasons, "efficiency-cores", NULL,
+				 "efficiency cores are used: there are no others to use");
+	for (unsigned i = 0; i < pool->core_count; i++) {
+		const unsigned core_idx = pool->cores[i];
+
+		if (!core_is_small(machine, core_idx)) {
+			pool->cores[kept++] = core_idx;
+			continue;
+		}
+		for (unsigned p = 0; p < machine->cores[core_idx].pu_count; p++)
+			hwloc_bitmap_clr(pool->pus_os, machine->pus[machine->cores[core_idx].pu_idx + p].os);
+	}
+	pool->core_count = kept;
+	return plan_note(&plan->reasons, "efficiency-cores", "hwloc cpukinds",
+			 "%u efficiency cores stay out: equal shares of work would wait for them (--efficiency-cores)",
+			 small);
+}
+
+/* Order `cores` by domain, first come first, and describe the domains. */
+static int group_domains(struct pool *pool, struct err *err)
+{
+	const unsigned count = pool->core_count;
+	cleanup_free unsigned *ordered = calloc(count, sizeof(*ordered));
+	cleanup_free bool *taken = calloc(count, sizeof(*taken));
+	unsigned n = 0;
+
+	pool->domains = calloc(count, sizeof(*pool->domains));
+	if (!ordered || !taken || !pool->domains)
+		return err_nomem(err);
+	for (unsigned i = 0; i < count; i++) {
+		struct pool_domain *domain = &pool->domains[pool->domain_count];
+
+		if (taken[i])
+			continue;
+		domain->node_idx = pool->machine->cores[pool->cores[i]].node_idx;
+		domain->first = n;
+		for (unsigned j = i; j < count; j++) {
+			if (taken[j] || !same_domain(pool->machine, pool->cores[i], pool->cores[j]))
+				continue;
+			taken[j] = true;
+			ordered[n++] = pool->cores[j];
+		}
+		domain->count = n - domain->first;
+		if (domain->count > pool->largest)
+			pool->largest = domain->count;
+		pool->domain_count++;
+	}
+	free(pool->cores);
+	pool->cores = TAKE(ordered);
+	return 0;
+}
+
+/* How many threads the pool and the quota let us run, and why. */
+static int count_threads(struct pool *pool, const struct request *request, struct plan *plan)
+{
+	const struct fact *quota = &pool->machine->limits.quota_milli;
+	unsigned siblings = 0;
+	int r = 0;
+
+	pool->threads = 0;
+	for (unsigned i = 0; i < pool->core_count; i++) {
+		const unsigned pus = pool_core_pus(pool, pool->cores[i]);
+
+		pool->threads += request->smt ? pus : 1;
+		siblings += pus - 1;
+	}
+	if (siblings && !request->smt)
+		r = plan_note(&plan->reasons, "one-per-core", "topology",
+			      "one thread a core: %u hyper-threads stay free, they share their core's units (--smt)",
+			      siblings);
+	if (r == 0 && quota->state == FACT_KNOWN) {
+		const unsigned whole = quota->value < 1000 ? 1 : (unsigned)(quota->value / 1000);
+
+		if (whole < pool->threads) {
+			pool->threads = whole;
+			pool->quota_binds = true;
+			r = plan_note(
+				&plan->reasons, "quota", quota->source,
+				"%u thread%s: the CPU quota is %llu.%llu CPUs and more threads would be throttled",
+				whole, whole == 1 ? "" : "s", (unsigned long long)(quota->value / 1000),
+				(unsigned long long)(quota->value % 1000 / 100));
+		}
+	}
+	return r;
+}
+
+int pool_make(const struct machine *machine, const struct request *request, struct plan *plan, struct pool *ret_pool,
+	      struct err *err)
+{
+	cleanup_pool struct pool pool = { .machine = machine };
+	int r = narrow_pus(&pool, request, plan, err);
+
+	if (r < 0)
+		return r;
+	pool.cores = calloc(machine->core_count, sizeof(*pool.cores));
+	if (!pool.cores)
+		return err_nomem(err);
+	for (unsigned i = 0; i < machine->core_count; i++) {
+		if (pool_core_pu(&pool, i, 0) >= 0)
+			pool.cores[pool.core_count++] = i;
+	}
+	if (!pool.core_count)
+		return err_set(err, -EINVAL, "none of the allowed CPUs is a CPU of this machine");
+	if (leave_out_small(&pool, request, plan) < 0)
+		return err_nomem(err);
+	r = group_domains(&pool, err);
+	if (r < 0)
+		return r;
+	if (count_threads(&pool, request, plan) < 0)
+		return err_nomem(err);
+	*ret_pool = pool;
+	pool = (struct pool){ .machine = NULL };
+	return 0;
+}
+
+void pool_clear(struct pool *pool)
+{
+	hwloc_bitmap_free(pool->pus_os);
+	hwloc_bitmap_free(pool->nodes_os);
+	free(pool->cores);
+	free(pool->domains);
+	*pool = (struct pool){ .machine = NULL };
+}

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "plan/plan.h"
+
+static int set_count(json_t *object, const char *key, unsigned value)
+{
+	return value ? json_object_set_new(object, key, json_integer(value)) : 0;
+}
+
+static int set_flag(json_t *object, const char *key, bool value)
+{
+	return value ? json_object_set_new(object, key, json_true()) : 0;
+}
+
+static int set_text(json_t *object, const char *key, const char *value)
+{
+	return value ? json_object_set_new(object, key, json_string(value)) : 0;
+}
+
+json_t *request_to_json(const struct request *request)
+{
+	json_t *object = json_object();
+	int r = object ? 0 : -1;
+
+	r |= set_count(object, "instances", request->instances);
+	if (request->cores_per_instance != CORES_EVEN)
+		r |= json_object_set_new(object, "cores-per-instance", json_integer(request->cores_per_instance));
+	r |= set_flag(object, "latency", request->latency);
+	r |= set_flag(object, "throughput", request->throughput);
+	r |= set_text(object, "nodes", request->nodes);
+	r |= set_text(object, "cpus", request->cpus);
+	r |= set_text(object, "strategy", strategy_words[request->strategy]);
+	r |= set_flag(object, "smt", request->smt);
+	r |= set_flag(object, "efficiency-cores", request->efficiency_cores);
+	r |= set_flag(object, "cross-node", request->cross_node);
+	r |= set_count(object, "reserve", request->reserve);
+	r |= set_count(object, "threads", request->threads);
+	if (request->has_instance)
+		r |= json_object_set_new(object, "instance", json_integer(request->instance));
+	r |= set_text(object, "memory", memory_policy_words[request->memory]);
+	r |= set_text(object, "pin", pin_words[request->pin]);
+	if (r < 0) {
+		json_decref(object);
+		return NULL;
+	}
+	return object;
+}

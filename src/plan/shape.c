@@ -1,0 +1,312 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "plan/shape.h"
+
+#include "base/cleanup.h"
+#include "base/err.h"
+#include "base/parse.h"
+#include "machine/machine.h"
+
+#include <limits.h>
+#include <stdint.h>
+#include <string.h>
+
+enum { LATENCY_CORES = 4 }; /* contract.md, after ipexrun's latency mode */
+
+static unsigned min_of(unsigned a, unsigned b)
+{
+	return a < b ? a : b;
+}
+
+/* OMP_NUM_THREADS as the user set it: its first number (OpenMP 5.2, 21.1.2 allows a list by nesting level); 0: none. */
+static unsigned user_threads(const struct workload *workload)
+{
+	const char *value = workload_user_value(workload, "OMP_NUM_THREADS");
+	char first[16] = "";
+	unsigned threads = 0;
+	size_t length;
+
+	if (!value)
+		return 0;
+	value += strspn(value, " \t");
+	length = strcspn(value, ", \t");
+	if (length >= sizeof(first))
+		return 0;
+	memcpy(first, value, length);
+	return parse_unsigned(first, &threads) < 0 ? 0 : threads;
+}
+
+/* How many blocks of `cores` the domains hold, none of them spanning two. */
+static unsigned room(const struct pool *pool, unsigned cores)
+{
+	unsigned n = 0;
+
+	for (unsigned d = 0; d < pool->domain_count; d++)
+		n += pool->domains[d].count / cores;
+	return n;
+}
+
+/* Most instances of this size. One that is larger than every node spans nodes: nothing else is possible. */
+static unsigned most_instances(const struct pool *pool, const struct shape *shape, unsigned cores)
+{
+	const unsigned foot = cores + shape->reserve;
+
+	return cores > pool->largest || shape->cross ? pool->core_count / foot : room(pool, foot);
+}
+
+/* Largest size at which this many instances fit, at most `from`; 0: none. */
+static unsigned most_cores(const struct pool *pool, const struct shape *shape, unsigned from)
+{
+	while (from && most_instances(pool, shape, from) < shape->instances)
+		from--;
+	return from;
+}
+
+static unsigned even_share(const struct pool *pool, const struct shape *shape)
+{
+	const unsigned share = pool->core_count / shape->instances;
+
+	return share > shape->reserve ? share - shape->reserve : 0;
+}
+
+static int refuse_conflicts(const struct request *request, struct err *err)
+{
+	const bool sized = request->cores_per_instance > 0;
+
+	if (request->cores_per_instance < CORES_REMAINDER)
+		return err_set(err, -EINVAL, "--cores-per-instance %d: give a count, 0 or -1",
+			       request->cores_per_instance);
+	if (request->latency && request->throughput)
+		return err_set(err, -EINVAL, "--latency and --throughput exclude each other");
+	if (request->latency && request->cores_per_instance != CORES_EVEN)
+		return err_set(err, -EINVAL, "--latency sets the cores of an instance: leave out --cores-per-instance");
+	if (sized && request->threads && !request->smt && request->threads > (unsigned)request->cores_per_instance) {
+		(void)err_set(err, -EINVAL, "--threads %u does not fit --cores-per-instance %d", request->threads,
+			      request->cores_per_instance);
+		return err_hint(err, "one thread a core; --smt uses hyper-threads too");
+	}
+	return 0;
+}
+
+/* More instances than threads: each needs one. */
+static int refuse_crowd(const struct pool *pool, unsigned instances, struct err *err)
+{
+	(void)err_set(err, -EINVAL, "%u instances need %u threads, and only %u may run here%s", instances, instances,
+		      pool->threads, pool->quota_binds ? " (CPU quota)" : "");
+	return err_hint(err, "possible: --instances %u%s", pool->threads,
+			pool->quota_binds ? "; --threads 1 overrides the quota" : "");
+}
+
+static int refuse_size(const struct pool *pool, const struct shape *shape, unsigned cores, struct err *err)
+{
+	const unsigned at_size = most_instances(pool, shape, cores);
+	const unsigned at_count = most_cores(pool, shape, even_share(pool, shape));
+	struct shape crossing = *shape;
+	char reserve[64] = "";
+
+	crossing.cross = true;
+	if (shape->reserve)
+		(void)snprintf(reserve, sizeof(reserve), " and %u in reserve", shape->reserve);
+	(void)err_set(err, -EINVAL,
+		      "%u instance%s of %u core%s%s do not fit: %u cores in %u node%s, the largest has %u",
+		      shape->instances, shape->instances == 1 ? "" : "s", cores, cores == 1 ? "" : "s", reserve,
+		      pool->core_count, pool->domain_count, pool->domain_count == 1 ? "" : "s", pool->largest);
+	if (!at_size && !at_count)
+		return err_hint(err, "possible: fewer instances, or a smaller --reserve");
+	return err_hint(err, "possible: %u of %u cores, or %u of %u%s", at_size ? at_size : shape->instances,
+			at_size ? cores : at_count, shape->instances, at_count,
+			!shape->cross && most_instances(pool, &crossing, cores) >= shape->instances
+				? "; --cross-node lets an instance span nodes"
+				: "");
+}
+
+/* The size the user fixed, by --cores-per-instance, --latency or --threads; 0: none. */
+static unsigned fixed_size(const struct pool *pool, const struct request *request, const struct shape *shape)
+{
+	unsigned largest = pool->largest > shape->reserve ? pool->largest - shape->reserve : 1;
+
+	if (request->latency)
+		return min_of(LATENCY_CORES, min_of(pool->threads, largest));
+	if (request->cores_per_instance > 0)
+		return (unsigned)request->cores_per_instance;
+	if (request->threads && !request->smt)
+		return request->threads;
+	return 0;
+}
+
+/*
+ * --threads under --smt without a size: a core a thread as long as one node has cores for it, then hyper-threads, and
+ * only then a second node.
+ */
+static unsigned smt_size(const struct pool *pool, const struct shape *shape)
+{
+	unsigned cores = min_of(shape->threads, even_share(pool, shape)), siblings = 1;
+
+	for (unsigned i = 0; i < pool->core_count; i++) {
+		const unsigned pus = pool_core_pus(pool, pool->cores[i]);
+
+		siblings = pus > siblings ? pus : siblings;
+	}
+	if (shape->threads <= (uint64_t)pool->largest * siblings)
+		cores = min_of(cores, pool->largest);
+	return most_cores(pool, shape, cores);
+}
+
+/* The number of instances when the user gave none but a size: as many as fit. */
+static unsigned count_for_size(const struct pool *pool, const struct shape *shape, unsigned cores, unsigned user)
+{
+	const unsigned each = shape->threads ? shape->threads : user ? min_of(user, cores) : cores;
+	const unsigned by_threads = pool->threads / each;
+	const unsigned by_room = most_instances(pool, shape, cores);
+
+	/* A size larger than the budget that is forced is one instance; unforced it is refused further on. */
+	return by_threads ? min_of(by_threads, by_room ? by_room : 1) : 1;
+}
+
+static unsigned node_domains(const struct pool *pool)
+{
+	unsigned n = 0;
+
+	for (unsigned d = 0; d < pool->domain_count; d++)
+		n += pool->domains[d].node_idx != MACHINE_NONE;
+	return n;
+}
+
+static unsigned smallest_node(const struct pool *pool)
+{
+	unsigned smallest = UINT_MAX;
+
+	for (unsigned d = 0; d < pool->domain_count; d++) {
+		if (pool->domains[d].node_idx != MACHINE_NONE || !node_domains(pool))
+			smallest = min_of(smallest, pool->domains[d].count);
+	}
+	return smallest;
+}
+
+/* --throughput: one instance a node, all as large as the smallest. */
+static int shape_throughput(const struct pool *pool, const struct request *request, struct shape *shape, unsigned fixed,
+			    struct err *err)
+{
+	const unsigned nodes = node_domains(pool);
+	const unsigned smallest = smallest_node(pool);
+	unsigned share;
+
+	shape->instances = nodes ? nodes : 1;
+	shape->one_per_node = nodes > 0;
+	if (request->instances && request->instances != shape->instances) {
+		(void)err_set(err, -EINVAL,
+			      "--throughput is one instance a node, %u here: --instances %u contradicts it",
+			      shape->instances, request->instances);
+		return err_hint(err, "possible: --throughput alone, or --instances %u alone", request->instances);
+	}
+	if (shape->instances > shape->budget)
+		return refuse_crowd(pool, shape->instances, err);
+	share = min_of(smallest > shape->reserve ? smallest - shape->reserve : 0, shape->budget / shape->instances);
+	if (!share || fixed > share) {
+		(void)err_set(err, -EINVAL,
+			      "--throughput with %u cores and %u in reserve for each of %u nodes: the smallest has "
+			      "%u cores, and %u threads may run here",
+			      fixed ? fixed : 1, shape->reserve, shape->instances, smallest, pool->threads);
+		return err_hint(err, "possible: at most %u cores", share);
+	}
+	shape->cores = fixed ? fixed : share;
+	return 0;
+}
+
+/* The size of `instances` equal parts, shrunk until no part spans nodes that one node could hold. */
+static int shape_even(const struct pool *pool, struct shape *shape, unsigned user, struct plan *plan, struct err *err)
+{
+	unsigned even = min_of(even_share(pool, shape), shape->budget / shape->instances);
+
+	if (user)
+		even = min_of(even, user);
+	shape->cores = shape->threads ? smt_size(pool, shape) : most_cores(pool, shape, even);
+	if (!shape->cores)
+		return refuse_size(pool, shape, 1, err);
+	if (!shape->threads && shape->cores < even &&
+	    plan_note(&plan->reasons, "numa-before-even", "topology",
+		      "%u cores an instance instead of %u: no instance spans two nodes (--cross-node)", shape->cores,
+		      even) < 0)
+		return err_nomem(err);
+	return 0;
+}
+
+/* A size fixed by the user, with or without a number of instances. */
+static int shape_fixed(const struct pool *pool, const struct request *request, struct shape *shape, unsigned fixed,
+		       unsigned user, struct err *err)
+{
+	if (!request->instances && (request->latency || request->cores_per_instance > 0))
+		shape->instances = count_for_size(pool, shape, fixed, user);
+	if (most_instances(pool, shape, fixed) < shape->instances)
+		return refuse_size(pool, shape, fixed, err);
+	if ((uint64_t)shape->instances * fixed > shape->budget) {
+		const unsigned share = shape->budget / shape->instances;
+
+		(void)err_set(err, -EINVAL, "%u instance%s of %u cores need %llu threads, and only %u may run here%s",
+			      shape->instances, shape->instances == 1 ? "" : "s", fixed,
+			      (unsigned long long)shape->instances * fixed, pool->threads,
+			      pool->quota_binds ? " (CPU quota)" : "");
+		return err_hint(err, "possible: --cores-per-instance %u; --threads %u overrides the limit",
+				share ? share : 1, fixed);
+	}
+	shape->cores = fixed;
+	return 0;
+}
+
+static int note_user_threads(struct plan *plan, const struct request *request, unsigned user)
+{
+	if (request->threads)
+		return plan_note(&plan->reasons, "threads", "--threads", "%u threads an instance, as asked",
+				 request->threads);
+	if (user)
+		return plan_note(&plan->reasons, "user-threads", "OMP_NUM_THREADS",
+				 "OMP_NUM_THREADS=%u is set: your word wins, the plan bends around it", user);
+	return 0;
+}
+
+int shape_make(const struct pool *pool, const struct workload *workload, struct plan *plan, struct shape *ret_shape,
+	       struct err *err)
+{
+	const struct request *request = &workload->request;
+	const unsigned user = request->threads ? 0 : user_threads(workload);
+	struct shape shape = {
+		.instances = request->instances ? request->instances : 1,
+		.reserve = request->reserve,
+		.grow = request->cores_per_instance == CORES_REMAINDER,
+		.cross = request->cross_node,
+		.threads = request->threads,
+		.budget = request->threads || user ? UINT_MAX : pool->threads,
+	};
+	unsigned fixed;
+	int r = refuse_conflicts(request, err);
+
+	if (r < 0)
+		return r;
+	if (request->reserve >= pool->core_count)
+		return err_set(err, -EINVAL, "--reserve %u leaves no core of %u for the work", request->reserve,
+			       pool->core_count);
+	fixed = fixed_size(pool, request, &shape);
+	if (request->throughput)
+		r = shape_throughput(pool, request, &shape, fixed, err);
+	else if (shape.instances > shape.budget)
+		r = refuse_crowd(pool, shape.instances, err);
+	else if (fixed)
+		r = shape_fixed(pool, request, &shape, fixed, user, err);
+	else
+		r = shape_even(pool, &shape, user, plan, err);
+	if (r < 0)
+		return r;
+	/* The user's variable may ask for fewer threads than there is room for; for more there is none. */
+	if (user)
+		shape.threads = user;
+	if (shape.threads) {
+		shape.cores = min_of(shape.cores, shape.threads);
+		shape.grow = false;
+		/* Smaller than it was, it may now be due in one node, and its reserve with it. */
+		if (most_instances(pool, &shape, shape.cores) < shape.instances)
+			return refuse_size(pool, &shape, shape.cores, err);
+	}
+	if (note_user_threads(plan, request, user) < 0)
+		return err_nomem(err);
+	*ret_shape = shape;
+	return 0;
+}

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "plan/workload.h"
+
+#include "base/record.h"
+
+#include <string.h>
+
+const char *const strategy_words[STRATEGY_COUNT] = { "scatter", "close" };
+const char *const pin_words[PIN_COUNT] = { "auto", "threads", "instance", "none" };
+const char *const memory_policy_words[MEMORY_POLICY_COUNT] = { "auto", "none",      "local",
+							       "bind", "preferred", "interleave" };
+
+const char *workload_getenv(const struct workload *workload, const char *name)
+{
+	const size_t length = strlen(name);
+
+	for (const char *const *entry = workload->environment; entry && *entry; entry++) {
+		if (strncmp(*entry, name, length) == 0 && (*entry)[length] == '=')
+			return *entry + length + 1;
+	}
+	return NULL;
+}
+
+/* Does the comma-separated list hold the name? */
+static bool list_names(const char *list, size_t list_length, const char *name)
+{
+	const char *end = list + list_length;
+	const size_t name_length = strlen(name);
+
+	while (list < end) {
+		const char *comma = memchr(list, ',', (size_t)(end - list));
+		const size_t length = (size_t)((comma ? comma : end) - list);
+
+		if (length == name_length && memcmp(list, name, length) == 0)
+			return true;
+		list += length + 1;
+	}
+	return false;
+}
+
+const char *workload_user_value(const struct workload *workload, const char *name)
+{
+	size_t length = 0;
+	const char *ours = record_field(workload_getenv(workload, RECORD_VARIABLE), "set=", &length);
+
+	if (ours && list_names(ours, length, name))
+		return NULL;
+	return workload_getenv(workload, name);
+}

@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The contract's invariants over every machine we can find, random ones
+ * besides, times a grid of requests.
+ */
+#include "base/cleanup.h"
+#include "base/cpulist.h"
+#include "base/err.h"
+#include "machine/machine.h"
+#include "machine/query.h"
+#include "plan/plan.h"
+#include "plan_check.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <glob.h>
+#include <string.h>
+
+static const char *const no_environment[] = { NULL };
+
+/* Small, seeded, the same everywhere: a failure can be run again. */
+static uint32_t next_random(uint32_t *state)
+{
+	*state = *state * 1664525U + 1013904223U;
+	return *state >> 8;
+}
+
+static unsigned below(uint32_t *state, unsigned limit)
+{
+	return next_random(state) % limit;
+}
+
+struct tally {
+	unsigned plans, refusals;
+};
+
+static void try_request(const struct machine *machine, const char *name, const struct request *request,
+			const char *const *environment, struct tally *tally)
+{
+	const struct workload workload = { .request = *request, .environment = environment };
+	cleanup_plan struct plan *plan = NULL;
+	struct err err = { 0 };
+	const int forced = request->threads || *environment;
+	const char *broken;
+	int r = plan_make(machine, &workload, &plan, &err);
+
+	if (r < 0) {
+		tally->refusals++;
+		assert_int_equal(r, -EINVAL);
+		assert_true(err.text[0] != '\0');
+		return;
+	}
+	tally->plans++;
+	broken = plan_check(machine, request, plan, forced);
+	if (broken) {
+		cleanup_free char *pus = cpulist_text(plan->instances[0].pus_os);
+
+		print_error(
+			"%s: %s (instances %u cores %d latency %d throughput %d smt %d cross %d reserve %u threads %u "
+			"strategy %d; instance 0 has %s)\n",
+			name, broken, request->instances, request->cores_per_instance, request->latency,
+			request->throughput, request->smt, request->cross_node, request->reserve, request->threads,
+			request->strategy, pus);
+		fail();
+	}
+}
+
+/* As many plain instances as there are usable threads must always be possible, and not one more. */
+static void check_reach(const struct machine *machine, const char *name)
+{
+	const unsigned most = machine_usable_threads(machine, false);
+	unsigned large = 0, all = 0;
+
+	for (size_t i = 0; i < machine->core_count; i++) {
+		unsigned pus[64];
+
+		if (machine->cores[i].pu_count > ARRAY_SIZE(pus) ||
+		    !machine_core_allowed(machine, &machine->cores[i], pus))
+			continue;
+		all++;
+		large += !machine->kinds[machine->cores[i].kind_idx].small;
+	}
+	for (unsigned extra = 0; extra < 2; extra++) {
+		const unsigned cores = large ? large : all;
+		const unsigned n = (most < cores ? most : cores) + extra;
+		const struct workload workload = { .request = { .instances = n }, .environment = no_environment };
+		cleanup_plan struct plan *plan = NULL;
+		struct err err = { 0 };
+		int r = plan_make(machine, &workload, &plan, &err);
+
+		if ((r == 0) == (extra == 1)) {
+			print_error("# %s: %u plain instances: %s\n", name, n, r == 0 ? "planned" : err.text);
+			fail();
+		}
+		if (extra)
+			assert_true(err.hint[0] != '\0');
+	}
+}
+
+static void try_grid(const struct machine *machine, const char *name, struct tally *tally)
+{
+	static const unsigned instance_counts[] = { 0, 1, 2, 3, 4, 7, 8, 16, 61 };
+	static const int core_counts[] = { CORES_REMAINDER, CORES_EVEN, 1, 2, 3, 4, 12, 40 };
+	static const unsigned thread_counts[] = { 0, 0, 0, 1, 3, 8 };
+	static const char *const user_threads[] = { "OMP_NUM_THREADS=3", NULL };
+	uint32_t state = 1;
+
+	check_reach(machine, name);
+	for (size_t i = 0; i < ARRAY_SIZE(instance_counts); i++) {
+		for (size_t c = 0; c < ARRAY_SIZE(core_counts); c++) {
+			for (int variant = 0; variant < 6; variant++) {
+				const unsigned bits = next_random(&state);
+				const struct request request = {
+					.instances = instance_counts[i],
+					.cores_per_instance = core_counts[c],
+					.latency = variant == 1,
+					.throughput = variant == 2,
+					.smt = variant >= 3 && (bits & 1),
+					.cross_node = variant >= 3 && (bits & 2),
+					.efficiency_cores = variant >= 3 && (bits & 4),
+					.strategy = bits & 8 ? STRATEGY_CLOSE : STRATEGY_SCATTER,
+					.reserve = variant >= 4 ? below(&state, 3) : 0,
+					.threads = thread_counts[below(&state, ARRAY_SIZE(thread_counts))],
+					.memory = (enum memory_policy)(variant >= 4 ? below(&state, MEMORY_POLICY_COUNT)
+										    : 0),
+					.pin = (enum pin)(variant >= 4 ? below(&state, PIN_COUNT) : 0),
+				};
+
+				try_request(machine, name, &request,
+					    bits & 16 && variant == 5 ? user_threads : no_environment, tally);
+			}
+		}
+	}
+}
+
+/* The machine as it is, with a part of its CPUs, and under quotas. */
+static void try_machine(const char *spec, const char *name, struct tally *tally)
+{
+	static const char *const quotas[] = { NULL, "0.5", "1.5", "6" };
+	uint32_t state = 7;
+
+	for (size_t q = 0; q < ARRAY_SIZE(quotas); q++) {
+		cleanup_machine struct machine *machine = NULL;
+		cleanup_bitmap hwloc_bitmap_t some = NULL;
+		cleanup_free char *list = NULL;
+		struct err err = { 0 };
+		int r = machine_read(spec, &machine, &err);
+
+		if (r < 0) {
+			print_error("# %s: %s\n", name, err.text);
+			fail();
+		}
+		some = hwloc_bitmap_dup(machine->limits.pus_os);
+		if (q >= 1) {
+			unsigned os;
+
+			hwloc_bitmap_foreach_begin(os, machine->limits.pus_os) if (below(&state, 3) == 0)
+				hwloc_bitmap_clr(some, os);
+			hwloc_bitmap_foreach_end();
+			if (hwloc_bitmap_iszero(some))
+				hwloc_bitmap_copy(some, machine->limits.pus_os);
+		}
+		list = cpulist_text(some);
+		r = machine_narrow(machine, &(struct machine_narrow){ .allowed_pus = list, .quota_cpus = quotas[q] },
+				   &err);
+		if (r < 0) {
+			print_error("# %s: %s\n", name, err.text);
+			fail();
+		}
+		try_grid(machine, name, tally);
+	}
+}
+
+static void try_files(const char *folder, const char *pattern, unsigned at_least)
+{
+	char path[512];
+	glob_t files = { .gl_pathc = 0 };
+	struct tally tally = { 0, 0 };
+
+	(void)snprintf(path, sizeof(path), "%s/%s", folder, pattern);
+	if (glob(path, 0, NULL, &files) != 0) {
+		globfree(&files);
+		print_message("# skipped: no machines in %s\n", folder);
+		skip();
+	}
+	for (size_t i = 0; i < files.gl_pathc; i++)
+		try_machine(files.gl_pathv[i], strrchr(files.gl_pathv[i], '/') + 1, &tally);
+	print_message("# %zu machines, %u plans, %u refusals\n", files.gl_pathc, tally.plans, tally.refusals);
+	assert_true(files.gl_pathc >= at_least);
+	assert_true(tally.plans >= 100 * files.gl_pathc);
+	globfree(&files);
+}
+
+static void hold_on_our_own_machines(void **state)
+{
+	(void)state;
+	try_files(getenv("FETTLE_TEST_DATA"), "machines/*.xml", 2);
+}
+
+static void hold_on_captured_machines(void **state)
+{
+	const char *shared = getenv("FETTLE_SHARED");
+
+	(void)state;
+	try_files(shared ? shared : "../shared", "topologies/xml/*.xml", 60);
+}
+
+static void hold_on_random_machines(void **state)
+{
+	uint32_t seed = 2026;
+	struct tally tally = { 0, 0 };
+
+	(void)state;
+	for (int i = 0; i < 40; i++) {
+		char spec[128];
+		const unsigned packages = 1 + below(&seed, 4), nodes = 1 + below(&seed, 4);
+
+		(void)snprintf(spec, sizeof(spec), "synthetic:pack:%u [numa(memory=%uGB)] l3:%u core:%u pu:%u",
+			       packages, nodes, 1 + below(&seed, 4), 1 + below(&seed, 12), 1 + below(&seed, 3));
+		try_machine(spec, spec, &tally);
+	}
+	assert_true(tally.plans > 10000);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(hold_on_our_own_machines),
+		cmocka_unit_test(hold_on_captured_machines),
+		cmocka_unit_test(hold_on_random_machines),
+	};
+
+	return cmocka_run_group_tests_name("plan properties", tests, NULL, NULL);
+}

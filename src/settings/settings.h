@@ -44,8 +44,9 @@ struct settings {
 
 /*
  * Decide every setting for `plan`. Conflicts between the user's environment and the plan
- * become warnings in `plan->warnings`. Returns 0, -EINVAL for a bad --set/--unset/--no, -ENOMEM.
- * Free with settings_free().
+ * become warnings in `plan->warnings`; --no affinity, memory and openmp also take the binding they
+ * leave out from the plan, so that what is launched is what is listed. Returns 0, -EINVAL for a bad --set/--unset/--no,
+ * -ENOMEM. Free with settings_free().
  */
 int settings_make(const struct machine *machine, const struct workload *workload, struct plan *plan,
 		  struct settings **ret_settings, struct err *err);

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "settings/rule.h"
+
+#include <string.h>
+
+const struct setting_family *const setting_families[] = {
+	&family_openmp, &family_pools, &family_allocator, &family_affinity, &family_memory, &family_agent, NULL
+};
+
+const char family_user[] = "user";
+const char family_record[] = "record";
+
+const struct setting_rule *setting_rule_find(const char *name)
+{
+	for (const struct setting_family *const *family = setting_families; *family; family++) {
+		for (size_t i = 0; i < (*family)->rule_count; i++) {
+			if (strcmp((*family)->rules[i].name, name) == 0)
+				return &(*family)->rules[i];
+		}
+	}
+	return NULL;
+}

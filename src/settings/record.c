@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "settings/record.h"
+
+#include "base/cleanup.h"
+#include "base/cpulist.h"
+#include "base/record.h"
+#include "settings/rule.h"
+
+#include <string.h>
+
+static struct setting record_row(const struct plan_instance *instance)
+{
+	return (struct setting){
+		.family = family_record, .instance = (int)instance->index, .origin = ORIGIN_PLAN, .environment = 1
+	};
+}
+
+static int clear_variable(const struct settings_input *in, struct settings *settings, const char *name)
+{
+	static const char why[] = "set by the fettle that started this one, and not part of this plan";
+	cleanup_text struct text text = TEXT_INIT;
+	cleanup_free char *users = NULL;
+	const size_t first = settings->count;
+
+	settings_users_part(in, name, &text);
+	users = text_take(&text);
+	if (!users)
+		return -ENOMEM;
+	for (size_t i = 0; i < in->plan->instance_count; i++) {
+		const struct setting row = record_row(&in->plan->instances[i]);
+
+		if (!settings_find(settings, name, in->plan->instances[i].index) &&
+		    settings_add(settings, name, *users ? users : NULL, why, &row) < 0)
+			return -ENOMEM;
+	}
+	settings_collapse(settings, first, in->plan->instance_count);
+	return 0;
+}
+
+int record_clear_outer(const struct settings_input *in, struct settings *settings)
+{
+	size_t length = 0;
+	const char *names = record_field(workload_getenv(in->workload, RECORD_VARIABLE), "set=", &length);
+	cleanup_free char *list = names ? strndup(names, length) : NULL;
+	char *rest = list;
+
+	if (names && !list)
+		return -ENOMEM;
+	for (const char *name; (name = strsep(&rest, ",")) != NULL;) {
+		if (workload_getenv(in->workload, name) && clear_variable(in, settings, name) < 0)
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+/* The variables that fettle itself gave a value: not the user's own, nor what --set says. */
+static void add_names(const struct settings *settings, unsigned instance, struct text *record)
+{
+	const char *comma = "";
+
+	for (size_t i = 0; i < settings->count; i++) {
+		const struct setting *row = &settings->items[i];
+
+		if (!row->environment || !row->value || row->origin != ORIGIN_PLAN ||
+		    settings_find(settings, row->name, instance) != row)
+			continue;
+		text_add(record, "%s%s", comma, row->name);
+		comma = ",";
+	}
+}
+
+static int add_record(const struct plan *plan, const struct plan_instance *instance, struct settings *settings)
+{
+	cleanup_text struct text record = TEXT_INIT;
+	cleanup_free char *pus = cpulist_text(instance->pus_os), *mask = cpulist_text(instance->mask_os);
+	cleanup_free char *nodes = cpulist_text(instance->nodes_os), *value = NULL;
+	const bool has_nodes = instance->memory_policy != MEMORY_NONE && instance->memory_policy != MEMORY_LOCAL;
+	const struct setting row = record_row(instance);
+
+	if (!pus || !mask || !nodes)
+		return -ENOMEM;
+	text_add(&record, RECORD_VERSION "i=%u/%zu;cpus=%s;mask=%s;pin=%s;mem=%s%s%s;set=", instance->index,
+		 plan->instance_count, pus, mask, pin_words[instance->pin],
+		 memory_policy_words[instance->memory_policy], has_nodes ? ":" : "", has_nodes ? nodes : "");
+	add_names(settings, instance->index, &record);
+	value = text_take(&record);
+	return value ? settings_add(settings, RECORD_VARIABLE, value,
+				    "tells children, the agent, 'fettle inspect' and a nested fettle what was planned",
+				    &row)
+		     : -ENOMEM;
+}
+
+int record_rows(const struct settings_input *in, struct settings *settings)
+{
+	const size_t first = settings->count;
+
+	for (size_t i = 0; i < in->plan->instance_count; i++) {
+		if (add_record(in->plan, &in->plan->instances[i], settings) < 0)
+			return -ENOMEM;
+	}
+	settings_collapse(settings, first, in->plan->instance_count);
+	return 0;
+}

@@ -64,9 +64,11 @@ struct launch_child {
 /*
  * Start every child, wait for all, hand SIGINT, SIGTERM, SIGHUP, SIGUSR1 and SIGUSR2 on. When one fails
  * the others get SIGTERM, and SIGKILL five seconds later. No child outlives the caller (PR_SET_PDEATHSIG).
- * `ends` has room for `count`. `*ret_first_failed` is the index of the child that failed first in
- * time, or -1. Returns 0 when all were started; -errno when starting one failed: those already started are stopped
- * then. Blocks and restores the signals named; not for use in a program with other children.
+ * A SIGINT the terminal sent reached them already. Child 0 keeps our stdin, the others get /dev/null.
+ * `ends` has room for `count`; the caller clears their grants, whatever is returned. `*ret_first_failed` is the index
+ * of the child that failed first in time, or -1. Returns 0 when all were started; -errno when starting one failed
+ * (its index is `*ret_first_failed`, codes as launch_exec): those already started are stopped then.
+ * Blocks and restores the signals named and SIGCHLD; not for use in a program with other children.
  */
 int launch_supervise(const struct launch_program *program, const struct launch_child *children, size_t count,
 		     struct launch_end *ends, int *ret_first_failed, struct err *err);

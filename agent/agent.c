@@ -1,0 +1,292 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "agent.h"
+
+#include "base/record.h"
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <link.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+static struct behind behind;
+
+/* Lock-free look-up of an address's library, glibc 2.35 and later; NULL: dladdr() has to do. */
+#ifdef DLFO_EH_SEGMENT_TYPE
+static __typeof__(_dl_find_object) *find_object;
+#endif
+
+/* The variables by which runtimes bind threads. */
+static const char *const binding_variables[] = { "OMP_PLACES", "OMP_PROC_BIND", "GOMP_CPU_AFFINITY", "KMP_AFFINITY" };
+
+enum { BINDING_VARIABLES = sizeof(binding_variables) / sizeof(binding_variables[0]) };
+
+static struct {
+	atomic_bool ready;
+	bool active;
+	pid_t process; /* whose memory this is: another pid here is a vfork()ed child */
+	bool forked;   /* a copy of the process that was started with this program */
+	unsigned ours; /* bits: the binding variables that fettle set, not the user */
+	struct mask mask;
+	atomic_bool runtime_bound; /* an OpenMP runtime bound some thread of this process */
+	atomic_bool program_chose; /* the program itself chose CPUs for some thread */
+} agent;
+
+/* What the calling thread's affinity is due to. Initial-exec: reading it never allocates. */
+static _Thread_local struct {
+	bool bound, chose;
+	struct mask binding; /* bound: what the runtime made it */
+	struct mask choice;  /* chose: what the program had made it, last */
+	pid_t child_chose;   /* a vfork()ed child that chose for itself, in memory that is ours */
+} here __attribute__((tls_model("initial-exec")));
+
+static void in_child(void)
+{
+	const int kept = errno;
+	struct mask before;
+
+	agent.process = getpid();
+	agent.forked = true;
+	if (agent_widen(&before))
+		here.bound = false;
+	errno = kept;
+}
+
+static void find_behind(void)
+{
+	const struct {
+		const char *name;
+		void *slot;
+	} rows[] = {
+		{ "pthread_setaffinity_np", &behind.pthread_setaffinity_np },
+		{ "sched_setaffinity", &behind.sched_setaffinity },
+		{ "pthread_create", &behind.pthread_create },
+		{ "execve", &behind.execve },
+		{ "execvpe", &behind.execvpe },
+		{ "fexecve", &behind.fexecve },
+		{ "execveat", &behind.execveat },
+		{ "posix_spawn", &behind.posix_spawn },
+		{ "posix_spawnp", &behind.posix_spawnp },
+		{ "system", &behind.system },
+		{ "popen", &behind.popen },
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		void *found = dlsym(RTLD_NEXT, rows[i].name);
+
+		memcpy(rows[i].slot, &found, sizeof(found));
+	}
+#ifdef DLFO_EH_SEGMENT_TYPE
+	void *found = dlsym(RTLD_DEFAULT, "_dl_find_object");
+
+	memcpy(&find_object, &found, sizeof(found));
+#endif
+}
+
+/* Which of the binding variables does the list "NAME,NAME" name? */
+static unsigned read_ours(const char *list, size_t length)
+{
+	const char *const end = list + length;
+	unsigned ours = 0;
+
+	while (list < end) {
+		const char *comma = memchr(list, ',', (size_t)(end - list));
+		const size_t name = (size_t)((comma ? comma : end) - list);
+
+		for (unsigned i = 0; i < BINDING_VARIABLES; i++) {
+			if (strlen(binding_variables[i]) == name && memcmp(list, binding_variables[i], name) == 0)
+				ours |= 1U << i;
+		}
+		list += name + 1;
+	}
+	return ours;
+}
+
+/* The plan's word on this process. Anything odd in it: no word. */
+static bool read_plan(void)
+{
+	static const char threads[] = "threads";
+	const char *record = getenv(RECORD_VARIABLE);
+	const char *mask, *set;
+	size_t length;
+	const char *pin = record_field(record, "pin=", &length);
+
+	if (!pin || length != sizeof(threads) - 1 || memcmp(pin, threads, length) != 0)
+		return false;
+	mask = record_field(record, "mask=", &length);
+	if (!mask || !mask_parse(mask, length, &agent.mask))
+		return false;
+	set = record_field(record, "set=", &length);
+	agent.ours = set ? read_ours(set, length) : 0;
+	return true;
+}
+
+__attribute__((constructor)) static void agent_start(void)
+{
+	const int kept = errno;
+
+	if (atomic_exchange(&agent.ready, true))
+		return;
+	find_behind();
+	agent.process = getpid();
+	agent.active = read_plan() && pthread_atfork(NULL, NULL, in_child) == 0;
+	errno = kept;
+}
+
+const struct behind *agent_behind(void)
+{
+	if (!atomic_load_explicit(&agent.ready, memory_order_relaxed))
+		agent_start();
+	return &behind;
+}
+
+bool agent_active(void)
+{
+	return agent.active;
+}
+
+/* The file name of the library with this address; NULL: not found. */
+static const char *library_of(const void *address)
+{
+	Dl_info info;
+
+#ifdef DLFO_EH_SEGMENT_TYPE
+	struct dl_find_object object;
+
+	if (find_object)
+		return find_object((void *)(size_t)address, &object) == 0 ? object.dlfo_link_map->l_name : NULL;
+#endif
+	return dladdr(address, &info) ? info.dli_fname : NULL;
+}
+
+bool agent_is_runtime(const void *address)
+{
+	/* Beginnings would miss nothing but a renamed wheel's copy: those keep the name inside. */
+	static const char *const runtimes[] = { "libgomp", "libomp", "libiomp" };
+	const char *file = library_of(address);
+	const char *slash = file ? strrchr(file, '/') : NULL;
+
+	if (!file)
+		return false;
+	for (size_t i = 0; i < sizeof(runtimes) / sizeof(runtimes[0]); i++) {
+		if (strstr(slash ? slash + 1 : file, runtimes[i]))
+			return true;
+	}
+	return false;
+}
+
+void agent_note_choice(void)
+{
+	atomic_store(&agent.program_chose, true);
+}
+
+/* Somebody set the affinity of this thread (`self`) or another one of the process. */
+static void note(const void *caller, bool self)
+{
+	const int kept = errno;
+	const bool runtime = agent_is_runtime(caller);
+	const pid_t process = getpid();
+
+	if (process != agent.process) {
+		here.child_chose = process;
+	} else if (runtime) {
+		atomic_store(&agent.runtime_bound, true);
+		if (self)
+			here.bound = mask_get(&here.binding);
+	} else {
+		agent_note_choice();
+		if (self) {
+			here.bound = false;
+			here.chose = mask_get(&here.choice);
+		}
+	}
+	errno = kept;
+}
+
+/* Is the calling thread's affinity a runtime's binding, and nothing else's? `current` is what it has. */
+static bool is_binding(const struct mask *current, const struct mask *wide)
+{
+	if (!mask_strictly_inside(current, wide))
+		return false;
+	/* What we saw the runtime do; if it is another mask now, taskset or a cpuset came after it. */
+	if (here.bound)
+		return mask_equal(current, &here.binding);
+	/* A worker got its place at birth and a thread of a bound thread inherited it; so it does a program's choice.
+	 */
+	return !here.chose && !atomic_load(&agent.program_chose);
+}
+
+bool agent_widen(struct mask *ret_before)
+{
+	const struct mask *wide = here.chose ? &here.choice : &agent.mask;
+
+	if (!agent.active || !atomic_load(&agent.runtime_bound))
+		return false;
+	if (here.child_chose && here.child_chose == getpid())
+		return false;
+	return mask_get(ret_before) && is_binding(ret_before, wide) && mask_set(wide);
+}
+
+void agent_narrow(const struct mask *before)
+{
+	(void)mask_set(before);
+}
+
+bool agent_filters(bool inside_libc)
+{
+	if (!agent.active || !agent.ours || !atomic_load(&agent.runtime_bound))
+		return false;
+	/* A process that becomes another program keeps its places for it. */
+	return inside_libc || agent.forked || getpid() != agent.process;
+}
+
+static bool is_ours(const char *variable)
+{
+	for (unsigned i = 0; i < BINDING_VARIABLES; i++) {
+		const size_t length = strlen(binding_variables[i]);
+
+		if (agent.ours & 1U << i && strncmp(variable, binding_variables[i], length) == 0 &&
+		    variable[length] == '=')
+			return true;
+	}
+	return false;
+}
+
+void agent_filter(char *const *from, char **to)
+{
+	for (; *from; from++) {
+		if (!is_ours(*from))
+			*to++ = *from;
+	}
+	*to = NULL;
+}
+
+HOOK int pthread_setaffinity_np(pthread_t thread, size_t size, const cpu_set_t *set)
+{
+	const struct behind *libc = agent_behind();
+	int r;
+
+	if (!libc->pthread_setaffinity_np)
+		return ENOSYS;
+	r = libc->pthread_setaffinity_np(thread, size, set);
+	if (!r && agent.active)
+		note(__builtin_return_address(0), pthread_equal(thread, pthread_self()));
+	return r;
+}
+
+HOOK int sched_setaffinity(pid_t pid, size_t size, const cpu_set_t *set)
+{
+	const struct behind *libc = agent_behind();
+	int r;
+
+	if (libc->sched_setaffinity)
+		r = libc->sched_setaffinity(pid, size, set);
+	else
+		r = (int)syscall(SYS_sched_setaffinity, pid, size, set);
+	if (!r && agent.active)
+		note(__builtin_return_address(0), !pid || pid == (pid_t)syscall(SYS_gettid));
+	return r;
+}

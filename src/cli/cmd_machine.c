@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/cleanup.h"
+#include "base/err.h"
+#include "base/text.h"
+#include "cli/cmd_machine_tree.h"
+#include "cli/command.h"
+#include "cli/decide.h"
+#include "cli/option.h"
+#include "cli/output.h"
+#include "cli/plan_document.h"
+#include "machine/machine.h"
+
+#include <string.h>
+
+static char *as_json(const struct machine *machine)
+{
+	json_t *document = machine_to_json(machine);
+	char *text = document ? json_document_text(document) : NULL;
+
+	json_decref(document);
+	return text;
+}
+
+static void add_fact(struct text *text, const char *name, const struct fact *fact)
+{
+	static const char *const states[] = { "unknown", "none", "" };
+
+	text_add(text, "  %-14s %s%s  [%s]\n", name, states[fact->state],
+		 fact->state == FACT_KNOWN && fact->raw ? fact->raw : "",
+		 fact->source ? fact->source : "not looked for");
+}
+
+/* The tree, then the verdict; -q: the verdict alone; -v: where the limits were found. */
+static char *as_text(const struct machine *machine, const struct options *options)
+{
+	cleanup_free char *tree = options->quiet ? NULL : machine_tree(machine);
+	cleanup_free char *summary = machine_summary(machine);
+	struct text text = TEXT_INIT;
+
+	if (!summary || (!tree && !options->quiet))
+		return NULL;
+	if (tree)
+		text_add_bytes(&text, tree, strlen(tree));
+	text_add(&text, "%s\n", summary);
+	if (options->verbose) {
+		text_add(&text, "\nLimits\n");
+		add_fact(&text, "CPUs", &machine->limits.pus);
+		add_fact(&text, "nodes", &machine->limits.nodes);
+		add_fact(&text, "CPU quota", &machine->limits.quota_milli);
+		add_fact(&text, "memory limit", &machine->limits.memory_bytes);
+	}
+	return text_take(&text);
+}
+
+int cmd_machine(struct invocation *invocation)
+{
+	const struct options *options = &invocation->options;
+	cleanup_decision struct decision decision = { 0 };
+	cleanup_free char *result = NULL;
+	struct err err = { 0 };
+
+	if (invocation->word_count) {
+		output_line("unexpected '%s'; try 'fettle machine --help'", invocation->words[0]);
+		return EXIT_USAGE;
+	}
+	if (decide_machine(options, &decision, &err) < 0)
+		return output_failure(decision.exit_code ? decision.exit_code : EXIT_FAILED, &err);
+	result = options->json ? as_json(decision.machine) : as_text(decision.machine, options);
+	return output_result(invocation, result);
+}

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/cleanup.h"
+#include "base/err.h"
+#include "base/text.h"
+#include "cli/command.h"
+#include "cli/decide.h"
+#include "cli/output.h"
+#include "cli/plan_document.h"
+#include "cli/plan_text.h"
+#include "plan/plan.h"
+
+#include <stdlib.h>
+
+static char *as_json(const struct decision *decision, struct err *err)
+{
+	json_t *document = NULL;
+	char *text;
+
+	if (plan_document_to_json(decision->machine, &decision->workload, NULL, decision->plan, decision->settings,
+				  &document, err) < 0)
+		return NULL;
+	text = json_document_text(document);
+	json_decref(document);
+	if (!text)
+		(void)err_nomem(err);
+	return text;
+}
+
+static char *as_text(const struct decision *decision, const struct options *options, struct err *err)
+{
+	cleanup_text struct text text = TEXT_INIT;
+	char *taken;
+
+	if (options->why) {
+		if (plan_text_why(decision->plan, decision->settings, options->why, &text, err) < 0)
+			return NULL;
+	} else {
+		plan_text_table(decision->machine, decision->plan, &text);
+		if (!options->quiet)
+			plan_text_reasons(decision->plan, decision->settings, options->verbose, &text);
+	}
+	taken = text_take(&text);
+	if (!taken)
+		(void)err_nomem(err);
+	return taken;
+}
+
+/* The program need not be here: a plan may be made for another machine. But it is said. */
+static int note_missing_program(struct decision *decision, const char *program, struct err *err)
+{
+	if (!program || decision->target)
+		return 0;
+	if (plan_note(&decision->plan->warnings, "program-unknown", NULL,
+		      "'%s' cannot be looked at here; planned as for any program", program) < 0)
+		return err_nomem(err);
+	return 0;
+}
+
+int cmd_plan(struct invocation *invocation)
+{
+	const struct options *options = &invocation->options;
+	const char *program = invocation->words[0];
+	cleanup_decision struct decision decision = { 0 };
+	cleanup_free char *result = NULL;
+	struct err err = { 0 };
+
+	if (options->why && options->json) {
+		output_line("options '--why' and '--json' do not go together: --why explains in words");
+		return EXIT_USAGE;
+	}
+	if (decide_machine(options, &decision, &err) < 0 ||
+	    decide_workload(options, (const char *const *)environ, program, false, &decision, &err) < 0 ||
+	    decide_plan(&decision, &err) < 0 || note_missing_program(&decision, program, &err) < 0)
+		return output_failure(decision.exit_code ? decision.exit_code : EXIT_FAILED, &err);
+	result = options->json ? as_json(&decision, &err) : as_text(&decision, options, &err);
+	if (!result)
+		return output_failure(err.code == -EINVAL ? EXIT_USAGE : EXIT_FAILED, &err);
+	return output_result(invocation, result);
+}

@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/command.h"
+
+#include "base/err.h"
+#include "base/text.h"
+#include "cli/nearest.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const struct option completion_rows[] = {
+	{ "list", NULL, NULL, OPTION_FLAG, .offset = offsetof(struct options, list) },
+};
+static const struct option_table completion_options = { "Completion", completion_rows, 1 };
+
+static const struct option plan_rows[] = {
+	{ "why", "NAME", "explain one setting, reason or warning", OPTION_TEXT,
+	  .offset = offsetof(struct options, why) },
+};
+static const struct option_table plan_options = { "Explaining", plan_rows, 1 };
+
+static const struct option run_rows[] = {
+	{ "plan", "FILE", "start from a plan saved by 'fettle plan --json'", OPTION_FILE,
+	  .offset = offsetof(struct options, plan_file) },
+};
+static const struct option_table run_options = { "Saved plan", run_rows, 1 };
+
+const struct option_table *const global_tables[] = { &machine_options, &common_options, &version_options, NULL };
+
+static const struct option_table *const machine_tables[] = { &machine_options, &common_options, &help_options, NULL };
+static const struct option_table *const plan_tables[] = { &planning_options, &instance_options,
+							  &settings_options, &plan_options,
+							  &machine_options,  &common_options,
+							  &help_options,     NULL };
+static const struct option_table *const run_tables[] = { &planning_options, &instance_options,
+							 &settings_options, &run_options,
+							 &machine_options,  &common_options,
+							 &help_options,     NULL };
+static const struct option_table *const plain_tables[] = { &help_options, NULL };
+static const struct option_table *const completion_tables[] = { &completion_options, &help_options, NULL };
+
+static const struct command machine_command = {
+	.name = "machine",
+	.summary = "what is there, and what we may use of it",
+	.usage = "[options]",
+	.about = "Shows packages, NUMA nodes, caches and cores as a tree, and in one line what this process may use "
+		 "of them: affinity, cpuset, memory nodes, CPU quota and memory limit.",
+	.example = "fettle machine --machine 'synthetic:pack:2 core:4 pu:2' --cpu-quota 1.5",
+	.manual = "fettle-machine(1)",
+	.tables = machine_tables,
+	.failure = EXIT_FAILED,
+	.run = cmd_machine,
+};
+
+static const struct command plan_command = {
+	.name = "plan",
+	.summary = "who would run where, with which settings, and why",
+	.usage = "[options] [--] [program [args]]",
+	.about = "Makes the whole decision and starts nothing. With a program named, what it is (a script, its "
+		 "interpreter, static, set-user-id) is taken into account.",
+	.example = "fettle plan --instances 2 --why OMP_NUM_THREADS -- python3 serve.py",
+	.manual = "fettle-plan(1)",
+	.tables = plan_tables,
+	.failure = EXIT_FAILED,
+	.run = cmd_plan,
+};
+
+static const struct command run_command = {
+	.name = "run",
+	.summary = "start a program under the plan",
+	.usage = "[options] [--] <program> [args]",
+	.about = "Plans, binds and sets, then becomes the program; with several instances it starts them all and "
+		 "waits. Everything from the first word that is no option is the program's, byte for byte.",
+	.example = "fettle run --instances 2 -- python3 serve.py --port 80",
+	.manual = "fettle-run(1)",
+	.tables = run_tables,
+	.failure = EXIT_OWN,
+	.run = cmd_run,
+};
+
+static const struct command help_command = {
+	.name = "help",
+	.summary = "this help, or that of a command",
+	.usage = "[command]",
+	.about = "Shows what fettle can do, or how one command is used.",
+	.example = "fettle help run",
+	.manual = "fettle(1)",
+	.tables = plain_tables,
+	.failure = EXIT_FAILED,
+	.run = cmd_help,
+};
+
+static const struct command version_command = {
+	.name = "version",
+	.summary = "the version",
+	.usage = "",
+	.about = "Shows the version.",
+	.example = "fettle version",
+	.manual = "fettle(1)",
+	.tables = plain_tables,
+	.failure = EXIT_FAILED,
+	.run = cmd_version,
+};
+
+static const struct command completion_command = {
+	.name = "completion",
+	.summary = "completions for a shell",
+	.usage = "bash|zsh|fish",
+	.about = "Writes the shell's completion script to standard output.",
+	.example = "fettle completion bash > ~/.local/share/bash-completion/completions/fettle",
+	.manual = "fettle(1)",
+	.tables = completion_tables,
+	.failure = EXIT_FAILED,
+	.run = cmd_completion,
+};
+
+const struct command *const commands[] = {
+	&machine_command, &plan_command, &run_command, &help_command, &version_command, &completion_command, NULL,
+};
+
+void invocation_clear(struct invocation *invocation)
+{
+	options_clear(&invocation->options);
+}
+
+const struct command *command_find(const char *name, struct err *err)
+{
+	struct nearest near = { .word = name };
+
+	for (const struct command *const *c = commands; *c; c++) {
+		if (strcmp((*c)->name, name) == 0)
+			return *c;
+		nearest_try(&near, (*c)->name);
+	}
+	(void)err_set(err, -EINVAL, "unknown command '%s'%s%s%s; try 'fettle --help'", name,
+		      near.best ? ", nearest is '" : "", near.best ? near.best : "", near.best ? "'" : "");
+	return NULL;
+}
+
+bool command_takes(const struct command *command, const struct option_table *table)
+{
+	for (const struct option_table *const *t = command->tables; *t; t++) {
+		if (*t == table)
+			return true;
+	}
+	return false;
+}
+
+static void own_help(struct text *text)
+{
+	text_add(text, "Usage: fettle [options] <command> [options] [-- program args]\n\n");
+	option_wrap(text,
+		    "Gives a CPU deep-learning program the cores, memory, threads and library settings that suit "
+		    "the machine it is really on, and says why.",
+		    0, 0);
+	text_add(text, "\nCommands:\n");
+	for (const struct command *const *c = commands; *c; c++)
+		text_add(text, "  %-12s %s\n", (*c)->name, (*c)->summary);
+	option_help(global_tables, text);
+	text_add(text, "\nExample:\n  fettle run -- python3 serve.py\n");
+	text_add(text, "\n'fettle <command> --help' shows a command's options. Manual: fettle(1)\n");
+}
+
+void command_help(const struct command *command, struct text *text)
+{
+	if (!command) {
+		own_help(text);
+		return;
+	}
+	text_add(text, "Usage: fettle %s%s%s\n\n", command->name, *command->usage ? " " : "", command->usage);
+	option_wrap(text, command->about, 0, 0);
+	option_help(command->tables, text);
+	text_add(text, "\nExample:\n  %s\n\nManual: %s\n", command->example, command->manual);
+}

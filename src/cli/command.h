@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The commands. One row of the table says what a command is called, which
+ * options it takes and what its help says; one file each carries it out.
+ */
+#pragma once
+
+#include "cli/options.h"
+
+struct err;
+struct text;
+
+enum exit_code {
+	EXIT_OK = 0,
+	EXIT_FAILED = 1,
+	EXIT_USAGE = 2,
+	EXIT_OWN = 125, /* run: fettle itself failed, not the program */
+	EXIT_NOT_EXECUTABLE = 126,
+	EXIT_NOT_FOUND = 127,
+	EXIT_SIGNAL = 128,
+};
+
+struct invocation {
+	const struct command *command;
+	struct options options;
+	struct option_found found; /* which of the command's tables were used */
+	char *const *words;        /* what stands behind the options; NULL-terminated */
+	int word_count;
+};
+
+struct command {
+	const char *name;
+	const char *summary; /* one line for the list of commands */
+	const char *usage;   /* what follows the name */
+	const char *about;   /* a few sentences */
+	const char *example; /* one command line */
+	const char *manual;  /* man page */
+	const struct option_table *const *tables;
+	int failure; /* exit code when fettle itself fails */
+	int (*run)(struct invocation *invocation);
+};
+
+void invocation_clear(struct invocation *invocation);
+
+extern const struct command *const commands[]; /* NULL-terminated */
+
+/* Options that may stand before any command. */
+extern const struct option_table *const global_tables[];
+
+/* The command of this name, or NULL and one line in `err` with the nearest right one. */
+const struct command *command_find(const char *name, struct err *err);
+
+/* Whether the command takes the options of this table. */
+bool command_takes(const struct command *command, const struct option_table *table);
+
+/* Write a command's help; `command` NULL: that of fettle itself. */
+void command_help(const struct command *command, struct text *text);
+
+int cmd_machine(struct invocation *invocation);
+int cmd_plan(struct invocation *invocation);
+int cmd_run(struct invocation *invocation);
+int cmd_help(struct invocation *invocation);
+int cmd_version(struct invocation *invocation);
+int cmd_completion(struct invocation *invocation);

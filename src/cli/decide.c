@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/decide.h"
+
+#include "base/cleanup.h"
+#include "base/err.h"
+#include "cli/agent_path.h"
+#include "cli/command.h"
+#include "machine/machine.h"
+#include "plan/plan.h"
+#include "settings/settings.h"
+#include "target/target.h"
+
+#include <string.h>
+
+int decide_machine(const struct options *options, struct decision *decision, struct err *err)
+{
+	const char *spec = options->machine;
+	int r = machine_read(spec, &decision->machine, err);
+
+	if (r == 0)
+		r = machine_narrow(decision->machine, &options->narrow, err);
+	/* A live machine that cannot be read is our failure; a file that cannot is the user's. */
+	if (r < 0 && r != -ENOMEM && (decision->machine || (spec && strcmp(spec, "live") != 0)))
+		decision->exit_code = EXIT_USAGE;
+	return r;
+}
+
+static int exit_code_of_target(int code)
+{
+	switch (code) {
+	case -ENOMEM:
+		return 0;
+	case -ENOENT:
+	case -ENOTDIR:
+		return EXIT_NOT_FOUND;
+	default:
+		return EXIT_NOT_EXECUTABLE;
+	}
+}
+
+int decide_workload(const struct options *options, const char *const *environment, const char *program, bool needed,
+		    struct decision *decision, struct err *err)
+{
+	struct err why = { 0 };
+	int r;
+
+	decision->agent = agent_path();
+	decision->workload = (struct workload){
+		.request = options->request,
+		.wishes = options_wishes(options),
+		.environment = environment,
+		.agent_path = decision->agent,
+	};
+	if (!program)
+		return 0;
+	r = target_read(program, workload_getenv(&decision->workload, "PATH"), &decision->target, &why);
+	if (r < 0 && (needed || r == -ENOMEM)) {
+		decision->exit_code = exit_code_of_target(r);
+		*err = why;
+		return r;
+	}
+	decision->workload.target = decision->target;
+	return 0;
+}
+
+int decide_plan(struct decision *decision, struct err *err)
+{
+	int r = plan_make(decision->machine, &decision->workload, &decision->plan, err);
+
+	if (r == 0)
+		r = settings_make(decision->machine, &decision->workload, decision->plan, &decision->settings, err);
+	if (r == -EINVAL)
+		decision->exit_code = EXIT_USAGE;
+	return r;
+}
+
+void decision_clear(struct decision *decision)
+{
+	settings_free(decision->settings);
+	plan_free(decision->plan);
+	target_free(decision->target);
+	machine_free(decision->machine);
+	free(decision->agent);
+	*decision = (struct decision){ .machine = NULL };
+}

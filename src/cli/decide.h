@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * From options to a decision: read the machine, look at the program, make
+ * plan and settings. What the commands that plan have in common.
+ */
+#pragma once
+
+#include "plan/workload.h"
+
+#include <stdbool.h>
+
+struct err;
+struct machine;
+struct options;
+struct plan;
+struct settings;
+struct target;
+
+struct decision {
+	struct machine *machine;
+	struct target *target; /* NULL: no program named, or it was not found */
+	char *agent;
+	struct workload workload; /* borrows from options, environment and this struct */
+	struct plan *plan;
+	struct settings *settings;
+	int exit_code; /* after a failure: the exit code the user's input calls for; 0: it was not the input */
+};
+
+/* Read the machine the options name and narrow it by their limits. */
+int decide_machine(const struct options *options, struct decision *decision, struct err *err);
+
+/*
+ * Set up the workload: the request, the environment, the agent, and the program (NULL: none named). A program
+ * that is not found, or that cannot be executed, is an error only when `needed`.
+ */
+int decide_workload(const struct options *options, const char *const *environment, const char *program, bool needed,
+		    struct decision *decision, struct err *err);
+
+/* Make plan and settings for what the two above found. */
+int decide_plan(struct decision *decision, struct err *err);
+
+void decision_clear(struct decision *decision);
+#define cleanup_decision cleanup_(decision_clear)

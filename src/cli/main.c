@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/cleanup.h"
+#include "base/err.h"
+#include "base/text.h"
+#include "cli/command.h"
+#include "cli/output.h"
+
+#include <string.h>
+
+static int show_help(struct invocation *invocation, const struct command *command)
+{
+	struct text text = TEXT_INIT;
+	cleanup_free char *help = NULL;
+
+	command_help(command, &text);
+	help = text_take(&text);
+	return output_result(invocation, help);
+}
+
+/* An option before the command that this command has no use for is a mistake, not noise. */
+static int refuse_unused(const struct command *command, const struct option_found *found, struct err *err)
+{
+	for (size_t i = 0; global_tables[i]; i++) {
+		const struct option *given = found->first[i];
+
+		if (given && !command_takes(command, global_tables[i]) && strcmp(given->name, "help") != 0)
+			return err_set(err, -EINVAL, "'fettle %s' takes no option '--%s'; try 'fettle %s --help'",
+				       command->name, given->name, command->name);
+	}
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	static const struct command own = { .name = "fettle", .failure = EXIT_FAILED };
+	struct invocation inv __attribute__((cleanup(invocation_clear))) = { .command = &own };
+	const char *const *words = (const char *const *)argv;
+	struct option_found found = { 0 };
+	const struct command *command;
+	struct err err = { 0 };
+
+	if (option_parse(global_tables, NULL, argc - 1, words + 1, &inv.options, &found, &err) < 0)
+		return output_failure(EXIT_USAGE, &err);
+	argc -= 1 + found.next;
+	argv += 1 + found.next;
+	words += 1 + found.next;
+	if (inv.options.version)
+		return cmd_version(&inv);
+	if (!argc) {
+		if (inv.options.help)
+			return show_help(&inv, NULL);
+		output_line("no command; try 'fettle --help'");
+		return EXIT_USAGE;
+	}
+	command = command_find(argv[0], &err);
+	if (!command || refuse_unused(command, &found, &err) < 0)
+		return output_failure(EXIT_USAGE, &err);
+	if (option_parse(command->tables, command->name, argc - 1, words + 1, &inv.options, &inv.found, &err) < 0)
+		return output_failure(EXIT_USAGE, &err);
+	inv.command = command;
+	inv.words = argv + 1 + inv.found.next;
+	inv.word_count = argc - 1 - inv.found.next;
+	return inv.options.help ? show_help(&inv, command) : command->run(&inv);
+}

@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/option.h"
+
+#include "base/array.h"
+#include "base/cleanup.h"
+#include "base/cpulist.h"
+#include "base/err.h"
+#include "base/parse.h"
+#include "base/text.h"
+#include "cli/nearest.h"
+
+#include <limits.h>
+#include <stdint.h>
+#include <string.h>
+
+/* The words being parsed, and where we are in them. */
+struct parser {
+	const struct option_table *const *tables;
+	const char *command;
+	int argc, next;
+	const char *const *argv;
+	void *options;
+	struct option_found *found;
+};
+
+static int refuse(const struct option *option, const char *value, const char *wanted, struct err *err)
+{
+	return err_set(err, -EINVAL, "option '--%s': '%s' is not %s", option->name, value, wanted);
+}
+
+static int take_number(const struct option *option, const char *value, void *where, struct err *err)
+{
+	unsigned number;
+	const bool count = option->kind == OPTION_COUNT;
+	int r = parse_unsigned(value, &number);
+
+	/* Counts are multiplied by each other later: nothing real is near the limit. */
+	if (r < 0 || (count && !number) || number > INT_MAX)
+		return refuse(option, value, count ? "a count of at least 1" : "a count of at least 0", err);
+	*(unsigned *)where = number;
+	return 0;
+}
+
+static int take_cores(const struct option *option, const char *value, void *where, struct err *err)
+{
+	int number;
+
+	if (parse_int(value, &number) < 0 || number < -1)
+		return refuse(option, value, "a count of cores, 0 (even) or -1 (the remainder too)", err);
+	*(int *)where = number;
+	return 0;
+}
+
+static int take_list(const struct option *option, const char *value, void *where, struct err *err)
+{
+	cleanup_bitmap hwloc_bitmap_t set = NULL;
+	struct err why;
+	int r = cpulist_parse(value, &set, &why);
+
+	if (r == -ENOMEM)
+		return err_nomem(err);
+	if (r < 0 || hwloc_bitmap_iszero(set))
+		return refuse(option, value, "a list such as 0-3,8", err);
+	*(const char **)where = value;
+	return 0;
+}
+
+static int take_amount(const struct option *option, const char *value, void *where, struct err *err)
+{
+	uint64_t amount = 0;
+
+	if (option->kind == OPTION_BYTES && (parse_bytes(value, &amount) < 0 || !amount))
+		return refuse(option, value, "a number of bytes such as 512M or 16G", err);
+	if (option->kind == OPTION_CPUS && parse_milli(value, &amount) < 0)
+		return refuse(option, value, "a number of CPUs such as 2 or 1.5", err);
+	*(const char **)where = value;
+	return 0;
+}
+
+static int take_choice(const struct option *option, const char *value, void *where, struct err *err)
+{
+	cleanup_text struct text words = TEXT_INIT;
+
+	for (unsigned i = 0; i < option->word_count; i++) {
+		if (strcmp(value, option->words[i]) == 0) {
+			*(unsigned *)where = i;
+			return 0;
+		}
+		text_add(&words, "%s%s", i ? ", " : "", option->words[i]);
+	}
+	return err_set(err, -EINVAL, "option '--%s': '%s' is none of %s", option->name, value,
+		       words.data ? words.data : "its words");
+}
+
+static int take_texts(const char *value, struct option_texts *texts, struct err *err)
+{
+	const char **grown = array_grow(texts->items, &texts->capacity, texts->count, sizeof(*grown));
+
+	if (!grown)
+		return err_nomem(err);
+	texts->items = grown;
+	texts->items[texts->count++] = value;
+	return 0;
+}
+
+static int take_value(const struct option *option, const char *value, void *options, struct err *err)
+{
+	void *where = (char *)options + option->offset;
+
+	switch (option->kind) {
+	case OPTION_FLAG:
+		*(bool *)where = true;
+		return 0;
+	case OPTION_COUNT:
+	case OPTION_NUMBER:
+		return take_number(option, value, where, err);
+	case OPTION_CORES:
+		return take_cores(option, value, where, err);
+	case OPTION_LIST:
+		return take_list(option, value, where, err);
+	case OPTION_BYTES:
+	case OPTION_CPUS:
+		return take_amount(option, value, where, err);
+	case OPTION_CHOICE:
+		return take_choice(option, value, where, err);
+	case OPTION_TEXT:
+	case OPTION_FILE:
+		if (!*value)
+			return err_set(err, -EINVAL, "option '--%s': the value is empty", option->name);
+		*(const char **)where = value;
+		return 0;
+	case OPTION_TEXTS:
+		return take_texts(value, where, err);
+	}
+	return err_set(err, -EINVAL, "option '--%s' is of no known kind", option->name);
+}
+
+static int unknown(const struct parser *parser, const char *word, struct err *err)
+{
+	struct nearest near = { .word = word };
+
+	for (const struct option_table *const *t = parser->tables; *t; t++) {
+		for (size_t i = 0; i < (*t)->count; i++) {
+			if ((*t)->rows[i].help)
+				nearest_try(&near, (*t)->rows[i].name);
+		}
+	}
+	return err_set(err, -EINVAL, "unknown option '%s'%s%s%s; try 'fettle %s%s--help'", word,
+		       near.best ? ", nearest is '--" : "", near.best ? near.best : "", near.best ? "'" : "",
+		       parser->command ? parser->command : "", parser->command ? " " : "");
+}
+
+static void mark_given(const struct parser *parser, size_t table, const struct option *option)
+{
+	if (!parser->found->first[table])
+		parser->found->first[table] = option;
+	if (option->given)
+		*((bool *)parser->options + option->given) = true;
+}
+
+/* One "--name", "--name VALUE" or "--name=VALUE". */
+static int parse_long(struct parser *parser, const char *word, struct err *err)
+{
+	const char *name = word + 2;
+	const size_t length = strcspn(name, "=");
+	const char *value = name[length] ? name + length + 1 : NULL;
+	const struct option *option = NULL;
+	size_t table = 0;
+	int r;
+
+	for (; parser->tables[table]; table++) {
+		const struct option_table *t = parser->tables[table];
+
+		for (size_t i = 0; i < t->count && !option; i++) {
+			if (strlen(t->rows[i].name) == length && strncmp(t->rows[i].name, name, length) == 0)
+				option = &t->rows[i];
+		}
+		if (option)
+			break;
+	}
+	if (!option) {
+		cleanup_free char *shown = strndup(word, length + 2);
+
+		return shown ? unknown(parser, shown, err) : err_nomem(err);
+	}
+	if (option->kind == OPTION_FLAG && value)
+		return err_set(err, -EINVAL, "option '--%s' takes no value, got '%s'", option->name, value);
+	if (option->kind != OPTION_FLAG && !value) {
+		if (parser->next == parser->argc)
+			return err_set(err, -EINVAL, "option '--%s' needs a value: --%s %s", option->name, option->name,
+				       option->argument);
+		value = parser->argv[parser->next++];
+	}
+	r = take_value(option, value, parser->options, err);
+	if (r == 0)
+		mark_given(parser, table, option);
+	return r;
+}
+
+/* "-q", or several letters behind one dash. Letters are flags only. */
+static int parse_letters(struct parser *parser, const char *word, struct err *err)
+{
+	for (const char *letter = word + 1; *letter; letter++) {
+		const struct option *option = NULL;
+		size_t table = 0;
+
+		for (; parser->tables[table]; table++) {
+			const struct option_table *t = parser->tables[table];
+
+			for (size_t i = 0; i < t->count && !option; i++) {
+				if (t->rows[i].letter == *letter)
+					option = &t->rows[i];
+			}
+			if (option)
+				break;
+		}
+		if (!option)
+			return unknown(parser, word, err);
+		*(bool *)((char *)parser->options + option->offset) = true;
+		mark_given(parser, table, option);
+	}
+	return 0;
+}
+
+int option_parse(const struct option_table *const *tables, const char *command, int argc, const char *const *argv,
+		 void *options, struct option_found *ret_found, struct err *err)
+{
+	struct option_found found = { 0 };
+	struct parser parser = { tables, command, argc, 0, argv, options, &found };
+	int r = 0;
+
+	while (parser.next < argc && r == 0) {
+		const char *word = argv[parser.next];
+
+		if (word[0] != '-' || !word[1])
+			break;
+		parser.next++;
+		if (strcmp(word, "--") == 0)
+			break;
+		r = word[1] == '-' ? parse_long(&parser, word, err) : parse_letters(&parser, word, err);
+	}
+	if (r < 0)
+		return r;
+	found.next = parser.next;
+	*ret_found = found;
+	return 0;
+}
+
+void option_texts_clear(struct option_texts *texts)
+{
+	free(texts->items);
+	*texts = (struct option_texts){ 0 };
+}

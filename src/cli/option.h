@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Option tables. One row says everything about an option: the same tables
+ * parse the command line, print --help, write the shell completions and are
+ * held against the man pages. Nothing here knows what an option is for.
+ *
+ * Forms: --name VALUE, --name=VALUE, -x. No abbreviations, so that a new
+ * option never changes what an old script means. Parsing stops at the first
+ * word that is no option, or behind "--": what follows belongs to the program.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct err;
+struct text;
+
+enum option_kind {
+	OPTION_FLAG,   /* bool */
+	OPTION_COUNT,  /* unsigned, at least 1 */
+	OPTION_NUMBER, /* unsigned, 0 too */
+	OPTION_CORES,  /* int: -1, or a count with 0 */
+	OPTION_LIST,   /* const char *: CPU or node list text, not empty */
+	OPTION_BYTES,  /* const char *: a number with K, M, G or T */
+	OPTION_CPUS,   /* const char *: a positive decimal number */
+	OPTION_CHOICE, /* an enum: index of the word */
+	OPTION_TEXT,   /* const char * */
+	OPTION_FILE,   /* const char *, a path: completed as one */
+	OPTION_TEXTS,  /* struct option_texts: may be repeated */
+};
+
+struct option_texts {
+	const char **items; /* borrowed from the command line; the array is owned */
+	size_t count, capacity;
+};
+
+struct option {
+	const char *name;     /* without the dashes */
+	const char *argument; /* what the value is called in the help; NULL for a flag */
+	const char *help;     /* one line; NULL: hidden */
+	enum option_kind kind;
+	char letter;              /* short form; 0: none */
+	size_t offset;            /* where the value goes in the caller's struct */
+	size_t given;             /* a bool there that is set when the option is given; 0: none */
+	const char *const *words; /* of a choice */
+	unsigned word_count;
+};
+
+struct option_table {
+	const char *group; /* heading in the help */
+	const struct option *rows;
+	size_t count;
+};
+
+enum { OPTION_TABLES_MAX = 8 };
+
+struct option_found {
+	int next;                                      /* first word that is not ours */
+	const struct option *first[OPTION_TABLES_MAX]; /* the first option given of each table, or NULL */
+};
+
+/*
+ * Parse argv[0..argc) by `tables` (NULL-terminated) into the struct at `options`. Of a repeated option the
+ * last counts. `command` names the command in "try 'fettle run --help'"; NULL: fettle itself.
+ * Returns 0, -EINVAL with one line naming option and value, -ENOMEM.
+ */
+int option_parse(const struct option_table *const *tables, const char *command, int argc, const char *const *argv,
+		 void *options, struct option_found *ret_found, struct err *err);
+
+/* Write the options as help, every line within 80 columns. */
+void option_help(const struct option_table *const *tables, struct text *text);
+
+/* Append `words` to `text`, wrapped at 80 columns; lines after the first start with `indent` blanks, the first
+ * already stands at `column`. */
+void option_wrap(struct text *text, const char *words, unsigned column, unsigned indent);
+
+void option_texts_clear(struct option_texts *texts);

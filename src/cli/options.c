@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/options.h"
+
+#include "base/cleanup.h"
+
+#define AT(field)                offsetof(struct options, field)
+#define TABLE(name, title, rows) const struct option_table name = { title, rows, ARRAY_SIZE(rows) }
+
+static const struct option machine_rows[] = {
+	{ "machine", "SPEC", "live (default), FILE.xml (hwloc) or synthetic:TEXT", OPTION_FILE, .offset = AT(machine) },
+	{ "allowed-cpus", "LIST", "plan as if only these CPUs were allowed", OPTION_LIST,
+	  .offset = AT(narrow.allowed_pus) },
+	{ "allowed-nodes", "LIST", "plan as if only these memory nodes were allowed", OPTION_LIST,
+	  .offset = AT(narrow.allowed_nodes) },
+	{ "cpu-quota", "CPUS", "plan for a CPU quota, as 1.5", OPTION_CPUS, .offset = AT(narrow.quota_cpus) },
+	{ "memory-limit", "BYTES", "plan for a memory limit, as 16G", OPTION_BYTES, .offset = AT(narrow.memory_limit) },
+};
+TABLE(machine_options, "Machine", machine_rows);
+
+static const struct option common_rows[] = {
+	{ "json", NULL, "write JSON", OPTION_FLAG, .offset = AT(json) },
+	{ "output", "FILE", "write to FILE instead of standard output", OPTION_FILE, .offset = AT(output) },
+	{ "dry-run", NULL, "show what would happen; start nothing", OPTION_FLAG, .offset = AT(dry_run) },
+	{ "quiet", NULL, "say less", OPTION_FLAG, 'q', AT(quiet) },
+	{ "verbose", NULL, "say more", OPTION_FLAG, 'v', AT(verbose) },
+};
+TABLE(common_options, "Common", common_rows);
+
+static const struct option planning_rows[] = {
+	{ "instances", "N", "start N instances side by side", OPTION_COUNT, .offset = AT(request.instances) },
+	{ "cores-per-instance", "N", "cores of each; 0: even, -1: use the remainder too", OPTION_CORES,
+	  .offset = AT(request.cores_per_instance) },
+	{ "latency", NULL, "many small instances of 4 cores each", OPTION_FLAG, .offset = AT(request.latency) },
+	{ "throughput", NULL, "one instance on each NUMA node", OPTION_FLAG, .offset = AT(request.throughput) },
+	{ "nodes", "LIST", "use the CPUs of these NUMA nodes only", OPTION_LIST, .offset = AT(request.nodes) },
+	{ "cpus", "LIST", "use these CPUs only", OPTION_LIST, .offset = AT(request.cpus) },
+	{ "strategy", "WORD", "scatter over the nodes, or close together", OPTION_CHOICE,
+	  .offset = AT(request.strategy), .words = strategy_words, .word_count = STRATEGY_COUNT },
+	{ "smt", NULL, "use every hardware thread of a core", OPTION_FLAG, .offset = AT(request.smt) },
+	{ "efficiency-cores", NULL, "use the small cores too", OPTION_FLAG, .offset = AT(request.efficiency_cores) },
+	{ "cross-node", NULL, "let an instance straddle NUMA nodes", OPTION_FLAG, .offset = AT(request.cross_node) },
+	{ "reserve", "N", "keep N cores of each instance free for helpers", OPTION_NUMBER,
+	  .offset = AT(request.reserve) },
+	{ "threads", "N", "compute threads of each instance", OPTION_COUNT, .offset = AT(request.threads) },
+	{ "memory", "WORD", "auto, none, local, bind, preferred or interleave", OPTION_CHOICE,
+	  .offset = AT(request.memory), .words = memory_policy_words, .word_count = MEMORY_POLICY_COUNT },
+	{ "pin", "WORD", "auto, threads, instance or none", OPTION_CHOICE, .offset = AT(request.pin),
+	  .words = pin_words, .word_count = PIN_COUNT },
+};
+TABLE(planning_options, "Planning", planning_rows);
+
+static const struct option instance_rows[] = {
+	{ "instance", "I", "start only instance I of the plan", OPTION_NUMBER, .offset = AT(request.instance),
+	  .given = AT(request.has_instance) },
+};
+TABLE(instance_options, "Choosing one", instance_rows);
+
+static const struct option settings_rows[] = {
+	{ "set", "NAME=VALUE", "set a variable; may be repeated", OPTION_TEXTS, .offset = AT(set) },
+	{ "unset", "NAME", "take a variable out; may be repeated", OPTION_TEXTS, .offset = AT(unset) },
+	{ "no", "FAMILY", "leave a family of settings alone; may be repeated", OPTION_TEXTS, .offset = AT(without) },
+};
+TABLE(settings_options, "Settings", settings_rows);
+
+static const struct option help_rows[] = {
+	{ "help", NULL, "show this help", OPTION_FLAG, 'h', AT(help) },
+};
+TABLE(help_options, "Help", help_rows);
+
+static const struct option version_rows[] = {
+	{ "help", NULL, "show this help", OPTION_FLAG, 'h', AT(help) },
+	{ "version", NULL, "show the version", OPTION_FLAG, 'V', AT(version) },
+};
+TABLE(version_options, "Help", version_rows);
+
+struct wishes options_wishes(const struct options *options)
+{
+	return (struct wishes){
+		.set = options->set.items,
+		.set_count = options->set.count,
+		.unset = options->unset.items,
+		.unset_count = options->unset.count,
+		.without = options->without.items,
+		.without_count = options->without.count,
+	};
+}
+
+void options_clear(struct options *options)
+{
+	option_texts_clear(&options->set);
+	option_texts_clear(&options->unset);
+	option_texts_clear(&options->without);
+}

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the command line said, and the tables that read it. Tables are shared
+ * between commands, so that a word means the same everywhere.
+ */
+#pragma once
+
+#include "cli/option.h"
+#include "machine/machine.h"
+#include "plan/workload.h"
+
+#include <stdbool.h>
+
+struct options {
+	/* everywhere */
+	const char *machine;
+	struct machine_narrow narrow;
+	bool json, dry_run, quiet, verbose, help, version;
+	const char *output;
+
+	/* where something is planned */
+	struct request request;
+	struct option_texts set, unset, without;
+
+	const char *why;       /* plan */
+	const char *plan_file; /* run */
+	bool list;             /* completion */
+};
+
+extern const struct option_table machine_options;  /* which machine, and what of it */
+extern const struct option_table common_options;   /* --json, --output, -q ... */
+extern const struct option_table planning_options; /* the request */
+extern const struct option_table instance_options; /* --instance */
+extern const struct option_table settings_options; /* --set, --unset, --no */
+extern const struct option_table help_options;     /* -h */
+extern const struct option_table version_options;  /* -V, -h */
+
+/* The wishes in the form the pure steps take; borrows from `options`. */
+struct wishes options_wishes(const struct options *options);
+
+void options_clear(struct options *options);
+#define cleanup_options cleanup_(options_clear)

@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/output.h"
+
+#include "base/cleanup.h"
+#include "base/err.h"
+#include "base/text.h"
+#include "cli/command.h"
+
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+static int write_all(int fd, const char *data, size_t length)
+{
+	while (length) {
+		const ssize_t n = write(fd, data, length);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -errno;
+		data += n;
+		length -= (size_t)n;
+	}
+	return 0;
+}
+
+/* Write and close, so that an error that comes only with close() is seen too. */
+static int write_and_close(int *fd, const char *data)
+{
+	int r = write_all(*fd, data, strlen(data));
+
+	if (close(*fd) < 0 && r == 0)
+		r = -errno;
+	*fd = -1;
+	return r;
+}
+
+static int write_in_place(const char *path, const char *data)
+{
+	cleanup_close int fd = open(path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
+
+	return fd < 0 ? -errno : write_and_close(&fd, data);
+}
+
+/* The mode a plain open() would have given a new file. */
+static mode_t new_file_mode(void)
+{
+	const mode_t mask = umask(0);
+
+	(void)umask(mask);
+	return 0666 & ~mask;
+}
+
+static int write_beside(const char *path, mode_t mode, const char *data, struct err *err)
+{
+	cleanup_text struct text name = TEXT_INIT;
+	cleanup_close int fd = -1;
+	int r;
+
+	text_add(&name, "%s.XXXXXX", path);
+	if (name.failed)
+		return err_nomem(err);
+	fd = mkostemp(name.data, O_CLOEXEC);
+	if (fd < 0) {
+		r = -errno;
+		return err_errno(err, r, "cannot write '%s'", path);
+	}
+	r = fchmod(fd, mode) < 0 ? -errno : 0;
+	if (r == 0)
+		r = write_and_close(&fd, data);
+	if (r == 0 && rename(name.data, path) < 0)
+		r = -errno;
+	if (r < 0) {
+		(void)unlink(name.data);
+		return err_errno(err, r, "cannot write '%s'", path);
+	}
+	return 0;
+}
+
+int output_write(const char *path, const char *data, struct err *err)
+{
+	cleanup_free char *real = NULL;
+	struct stat st;
+	int r;
+
+	if (!path) {
+		r = write_all(STDOUT_FILENO, data, strlen(data));
+		return r < 0 ? err_errno(err, r, "cannot write to standard output") : 0;
+	}
+	if (stat(path, &st) < 0)
+		return write_beside(path, new_file_mode(), data, err);
+	if (S_ISDIR(st.st_mode))
+		return err_errno(err, -EISDIR, "cannot write '%s'", path);
+	if (!S_ISREG(st.st_mode)) { /* renaming over /dev/stdout or a pipe would replace it */
+		r = write_in_place(path, data);
+		return r < 0 ? err_errno(err, r, "cannot write '%s'", path) : 0;
+	}
+	real = realpath(path, NULL); /* a symbolic link stays one */
+	if (!real)
+		return err_nomem(err);
+	return write_beside(real, st.st_mode & 0777, data, err);
+}
+
+int output_result(const struct invocation *invocation, const char *data)
+{
+	struct err err = { 0 };
+	int r = data ? output_write(invocation->options.output, data, &err) : err_nomem(&err);
+
+	return r < 0 ? output_failure(invocation->command->failure, &err) : EXIT_OK;
+}
+
+static void add_escaped(struct text *line, const char *words)
+{
+	for (; *words; words++) {
+		const unsigned char c = (unsigned char)*words;
+
+		if (c < 0x20 || c == 0x7f)
+			text_add(line, "\\x%02x", c);
+		else
+			text_add_bytes(line, words, 1);
+	}
+}
+
+void output_line(const char *format, ...)
+{
+	cleanup_free char *words = NULL;
+	cleanup_text struct text line = TEXT_INIT;
+	va_list args;
+	int length;
+
+	va_start(args, format);
+	length = vasprintf(&words, format, args);
+	va_end(args);
+	if (length < 0) {
+		words = NULL;
+		return;
+	}
+	text_add(&line, "fettle: ");
+	add_escaped(&line, words);
+	text_add(&line, "\n");
+	if (!line.failed) /* one write: lines of several processes do not mix */
+		(void)write_all(STDERR_FILENO, line.data, line.length);
+}
+
+int output_failure(int exit_code, const struct err *err)
+{
+	output_line("%s%s%s", err->text, err->hint[0] ? "; hint: " : "", err->hint);
+	return exit_code;
+}

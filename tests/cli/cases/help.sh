@@ -1,0 +1,3 @@
+# SPDX-License-Identifier: Apache-2.0
+fettle --help
+test "$(fettle --help)" = "$(fettle help)"

@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+fettle plan --machine 'synthetic:pack:2 core:4 pu:2' --instances 9

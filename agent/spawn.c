@@ -6,7 +6,6 @@
  */
 #include "agent.h"
 
-#include <alloca.h>
 #include <errno.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -35,20 +34,20 @@
 	})
 
 /* `envp` as a child shall have it, on the caller's stack: after vfork() there is no other memory. */
-#define CHILD_ENVIRONMENT(envp, inside_libc)                       \
-	({                                                         \
-		char *const *old_ = (envp);                        \
-		char *const *new_ = old_;                          \
-		if (old_ && agent_filters(inside_libc)) {          \
-			char **room_;                              \
-			size_t n_ = 0;                             \
-			while (old_[n_])                           \
-				n_++;                              \
-			room_ = alloca((n_ + 1) * sizeof(char *)); \
-			agent_filter(old_, room_);                 \
-			new_ = room_;                              \
-		}                                                  \
-		new_;                                              \
+#define CHILD_ENVIRONMENT(envp, inside_libc)                                 \
+	({                                                                   \
+		char *const *old_ = (envp);                                  \
+		char *const *new_ = old_;                                    \
+		if (old_ && agent_filters(inside_libc)) {                    \
+			char **room_;                                        \
+			size_t n_ = 0;                                       \
+			while (old_[n_])                                     \
+				n_++;                                        \
+			room_ = __builtin_alloca((n_ + 1) * sizeof(char *)); \
+			agent_filter(old_, room_);                           \
+			new_ = room_;                                        \
+		}                                                            \
+		new_;                                                        \
 	})
 
 HOOK int execve(const char *path, char *const argv[], char *const envp[])
@@ -97,18 +96,18 @@ HOOK int execveat(int fd, const char *path, char *const argv[], char *const envp
 }
 
 /* `argv` on the caller's stack out of `first` and what follows it in `args`, which ends up past the NULL. */
-#define GATHER(argv, first, args)                            \
-	do {                                                 \
-		va_list count_;                              \
-		size_t n_ = 0;                               \
-		va_copy(count_, (args));                     \
-		for (const char *a_ = (first); a_; n_++)     \
-			a_ = va_arg(count_, const char *);   \
-		va_end(count_);                              \
-		(argv) = alloca((n_ + 1) * sizeof(char *));  \
-		(argv)[0] = (char *)(size_t)(first);         \
-		for (size_t i_ = 1; i_ <= n_; i_++)          \
-			(argv)[i_] = va_arg((args), char *); \
+#define GATHER(argv, first, args)                                     \
+	do {                                                          \
+		va_list count_;                                       \
+		size_t n_ = 0;                                        \
+		va_copy(count_, (args));                              \
+		for (const char *a_ = (first); a_; n_++)              \
+			a_ = va_arg(count_, const char *);            \
+		va_end(count_);                                       \
+		(argv) = __builtin_alloca((n_ + 1) * sizeof(char *)); \
+		(argv)[0] = (char *)(size_t)(first);                  \
+		for (size_t i_ = 1; i_ <= n_; i_++)                   \
+			(argv)[i_] = va_arg((args), char *);          \
 	} while (0)
 
 HOOK int execl(const char *path, const char *first, ...)

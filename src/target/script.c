@@ -3,6 +3,7 @@
 
 #include "base/cleanup.h"
 
+#include <stdio.h>
 #include <string.h>
 
 static bool is_gap(char c)
@@ -47,8 +48,9 @@ bool script_parse(const char *bytes, size_t length, struct script_line *ret_line
 	while (end > rest && (is_gap(line[end - 1]) || !line[end - 1]))
 		line[--end] = '\0';
 	line[word_end] = '\0';
-	strcpy(ret_line->interpreter, line + word);
-	strcpy(ret_line->argument, rest < end ? line + rest : "");
+	/* Both are inside `line`, which is as long as either of them. */
+	(void)snprintf(ret_line->interpreter, sizeof(ret_line->interpreter), "%s", line + word);
+	(void)snprintf(ret_line->argument, sizeof(ret_line->argument), "%s", rest < end ? line + rest : "");
 	return true;
 }
 
@@ -80,8 +82,12 @@ static void take_quoted(struct splitter *s)
 {
 	const char quote = *s->in++;
 
-	while (*s->in && *s->in != quote && !s->beyond_us)
-		*s->out++ = quote == '"' ? take_character(s) : *s->in++;
+	while (*s->in && *s->in != quote && !s->beyond_us) {
+		if (quote == '"')
+			*s->out++ = take_character(s);
+		else
+			*s->out++ = *s->in++;
+	}
 	if (*s->in == quote)
 		s->in++;
 	else
@@ -167,7 +173,7 @@ bool script_env_parse(const char *argument, struct script_env *ret_env)
 	if (!text) {
 		if (!*argument || argument[0] == '-' || strchr(argument, '='))
 			return false;
-		strcpy(ret_env->words, argument);
+		(void)snprintf(ret_env->words, sizeof(ret_env->words), "%s", argument);
 		ret_env->name = ret_env->words;
 		ret_env->new_path = false;
 		ret_env->path = NULL;

@@ -125,7 +125,7 @@ static int follow_env(struct walk *walk, const char *script, const struct script
 		      struct err *err)
 {
 	const char *slash = strrchr(line->interpreter, '/');
-	struct script_env env;
+	struct script_env env = { .name = NULL };
 	int r;
 
 	*ret_followed = false;

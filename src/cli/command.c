@@ -2,8 +2,8 @@
 #include "cli/command.h"
 
 #include "base/err.h"
+#include "base/nearest.h"
 #include "base/text.h"
-#include "cli/nearest.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -5,9 +5,9 @@
 #include "base/cleanup.h"
 #include "base/cpulist.h"
 #include "base/err.h"
+#include "base/nearest.h"
 #include "base/parse.h"
 #include "base/text.h"
-#include "cli/nearest.h"
 
 #include <limits.h>
 #include <stdint.h>

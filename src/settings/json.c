@@ -122,7 +122,7 @@ static int setting_from_json(const json_t *object, struct settings *settings, st
 	const char *family, *name, *value = NULL, *why;
 	const struct setting_rule *rule;
 	struct setting row;
-	unsigned origin, numbers;
+	unsigned origin = 0, numbers = 0;
 	int instance = EVERY_INSTANCE, r;
 
 	if ((r = json_get_text(object, "family", &family, err)) < 0 ||

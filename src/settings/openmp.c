@@ -85,11 +85,20 @@ static void threads_value(const struct settings_input *in, const struct plan_ins
 	text_add(value, "%u", instance->threads);
 }
 
+/* A run of neighbours is "{first}:length" (OpenMP 5.2, 21.1.6): on a large machine the list alone would be kilobytes.
+ */
 static void places_value(const struct settings_input *in, const struct plan_instance *instance, struct text *value)
 {
+	const unsigned *places = instance->places_os;
+
 	(void)in;
-	for (unsigned i = 0; i < instance->threads; i++)
-		text_add(value, "%s{%u}", i ? "," : "", instance->places_os[i]);
+	for (unsigned i = 0, length; i < instance->threads; i += length) {
+		for (length = 1; i + length < instance->threads && places[i + length] == places[i] + length;)
+			length++;
+		text_add(value, "%s{%u}", i ? "," : "", places[i]);
+		if (length > 1)
+			text_add(value, ":%u", length);
+	}
 }
 
 static void proc_bind_value(const struct settings_input *in, const struct plan_instance *instance, struct text *value)

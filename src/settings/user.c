@@ -3,6 +3,7 @@
 
 #include "base/cleanup.h"
 #include "base/err.h"
+#include "base/nearest.h"
 #include "base/record.h"
 #include "settings/rule.h"
 
@@ -65,16 +66,19 @@ static int check_name(const char *option, const char *text, size_t length, struc
 static int check_family(const char *name, struct err *err)
 {
 	cleanup_text struct text known = TEXT_INIT;
+	struct nearest near = { .word = name };
 
 	for (const struct setting_family *const *family = setting_families; *family; family++) {
 		if (strcmp((*family)->name, name) == 0)
 			return 0;
 		text_add(&known, "%s%s", known.length ? ", " : "", (*family)->name);
+		nearest_try(&near, (*family)->name);
 	}
 	if (known.failed)
 		return err_nomem(err);
 	(void)err_set(err, -EINVAL, "--no '%s': no such family of settings", name);
-	return err_hint(err, "one of: %s", known.data);
+	return err_hint(err, "one of: %s%s%s%s", known.data, near.best ? "; did you mean '" : "",
+			near.best ? near.best : "", near.best ? "'?" : "");
 }
 
 int wishes_check(const struct wishes *wishes, struct err *err)

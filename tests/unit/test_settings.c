@@ -119,13 +119,10 @@ static void a_users_binding_is_never_contradicted(void **state)
 		const char *places, *proc_bind; /* what the program sees */
 		bool warned;
 	} rows[] = {
-		{ "OMP_PLACES={7}", "{7}", NULL, true },
-		{ "GOMP_CPU_AFFINITY=7", NULL, NULL, true },
-		{ "KMP_AFFINITY=disabled", NULL, NULL, true },
-		{ "OMP_PROC_BIND=false", NULL, "false", true },
-		{ "OMP_PROC_BIND=master", NULL, "master", true },
-		{ "OMP_PROC_BIND=SPREAD", "{0},{1},{2},{3}", "SPREAD", false },
-		{ "OMP_PROC_BIND=true", "{0},{1},{2},{3}", "true", false },
+		{ "OMP_PLACES={7}", "{7}", NULL, true },          { "GOMP_CPU_AFFINITY=7", NULL, NULL, true },
+		{ "KMP_AFFINITY=disabled", NULL, NULL, true },    { "OMP_PROC_BIND=false", NULL, "false", true },
+		{ "OMP_PROC_BIND=master", NULL, "master", true }, { "OMP_PROC_BIND=SPREAD", "{0}:4", "SPREAD", false },
+		{ "OMP_PROC_BIND=true", "{0}:4", "true", false },
 	};
 	struct scene *scene = *state;
 

@@ -194,7 +194,8 @@ static int explain(struct draft *draft, const struct request *request)
 {
 	static const char *const pin_why[] = {
 		[PIN_THREADS] = "each thread on its own CPU: instances share the machine, or nodes differ",
-		[PIN_INSTANCE] = "the process is bound, its threads move freely inside: pinning each was slower here",
+		[PIN_INSTANCE] = "the process is bound, its threads move freely inside: pinning each measured slower "
+				 "on busy machines",
 		[PIN_NONE] = "nothing is bound; only counts are set",
 	};
 	struct plan *plan = draft->plan;

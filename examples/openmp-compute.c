@@ -76,7 +76,7 @@ static size_t row_floats(const struct tensor *t)
 /* The first column (border included) of a row; row -1 is the border. */
 static float *row_of(const struct tensor *t, int image, int group, int row)
 {
-	const size_t rows = (size_t)(t->height + 2);
+	const size_t rows = (size_t)t->height + 2;
 
 	return t->data +
 	       (((size_t)image * (size_t)t->groups + (size_t)group) * rows + (size_t)(row + 1)) * row_floats(t);
@@ -129,7 +129,7 @@ INLINE void convolve_row(const struct tensor *in, int image, int y, const struct
 		for (int group = 0; group < in->groups; group++) {
 			for (int tap = 0; tap < layer->kernel * layer->kernel; tap++) {
 				const int dy = tap / layer->kernel - reach, dx = tap % layer->kernel - reach;
-				const float *p = row_of(in, image, group, y + dy) + (x + 1 + dx) * LANES;
+				const float *p = row_of(in, image, group, y + dy) + (ptrdiff_t)(x + 1 + dx) * LANES;
 
 				for (int c = 0; c < LANES; c++, w++) {
 #pragma GCC unroll 12
@@ -235,8 +235,8 @@ static struct tensor elementwise(const struct tensor *in, const struct layer *no
 	for (int image = 0; image < out.images; image++) {
 		for (int group = 0; group < out.groups; group++) {
 			const lanes one = (lanes){ 0 } + 1, zero = { 0 };
-			const lanes scale = norm ? *(const lanes *)(norm->scale + group * LANES) : one;
-			const lanes shift = norm ? *(const lanes *)(norm->shift + group * LANES) : zero;
+			const lanes scale = norm ? *(const lanes *)(norm->scale + (ptrdiff_t)group * LANES) : one;
+			const lanes shift = norm ? *(const lanes *)(norm->shift + (ptrdiff_t)group * LANES) : zero;
 
 			for (int y = 0; y < out.height; y++) {
 				const lanes *a = (const lanes *)row_of(in, image, group, y) + 1;
@@ -330,11 +330,11 @@ static void forward(const struct network *net, const struct tensor *images, floa
 	struct tensor t = convolve(images, &net->stem);
 
 	for (int i = 0; i < BLOCKS; i++)
-		residual_block(&t, &net->stage1[2 * i]);
+		residual_block(&t, &net->stage1[2L * i]);
 	become(&t, max_pool(&t));
 	become(&t, convolve(&t, &net->widen));
 	for (int i = 0; i < BLOCKS; i++)
-		residual_block(&t, &net->stage2[2 * i]);
+		residual_block(&t, &net->stage2[2L * i]);
 	become(&t, mean_pool(&t));
 	become(&t, convolve(&t, &net->hidden1));
 	become(&t, elementwise(&t, NULL, NULL, 1));
@@ -396,7 +396,7 @@ static void plain_forward(const struct network *net, const double *image, double
 
 	plain_convolve(&net->stem, image, t, CHECK_SIDE);
 	for (int i = 0; i < BLOCKS; i++)
-		plain_block(&net->stage1[2 * i], t, a, b, CHECK_SIDE);
+		plain_block(&net->stage1[2L * i], t, a, b, CHECK_SIDE);
 	for (int i = 0; i < CHANNELS_1 * SMALL * SMALL; i++) {
 		const int y = i / SMALL % SMALL * 2, x = i % SMALL * 2;
 		const double *p = &t[(i / SMALL / SMALL * CHECK_SIDE + y) * CHECK_SIDE + x];
@@ -405,7 +405,7 @@ static void plain_forward(const struct network *net, const double *image, double
 	}
 	plain_convolve(&net->widen, a, t, SMALL);
 	for (int i = 0; i < BLOCKS; i++)
-		plain_block(&net->stage2[2 * i], t, a, b, SMALL);
+		plain_block(&net->stage2[2L * i], t, a, b, SMALL);
 	for (int c = 0; c < CHANNELS_2; c++) {
 		a[c] = 0;
 		for (int i = 0; i < SMALL * SMALL; i++)
@@ -520,8 +520,10 @@ static int run(const struct network *net, double seconds, double *ret_seconds, d
 	do {
 		forward(net, &images, scores);
 		batches++;
-		if (memcmp(first, scores, sizeof(first)) != 0)
-			batches = -1;
+		for (int i = 0; i < BATCH * CLASSES; i++) {
+			if (first[i] != scores[i])
+				batches = -1;
+		}
 		*ret_seconds = seconds_now() - begin;
 	} while (batches > 0 && *ret_seconds < seconds);
 	for (int i = 0; i < BATCH * CLASSES; i++)

@@ -18,8 +18,6 @@
 #include <string.h>
 #include <sys/syscall.h>
 
-extern char **environ;
-
 static const struct launch_program *program_now; /* what become() executes: forked functions take no argument */
 static char *const *environment_now;
 
@@ -51,7 +49,6 @@ static int first_cpu_only(void)
 {
 	cleanup_instance struct plan_instance instance;
 	cleanup_grant struct launch_grant grant = { 0 };
-	cleanup_free char *text = NULL;
 	struct err err = { 0 };
 	char cpus[32];
 

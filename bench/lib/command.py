@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What every benchmark's command line has in common, and where the built programs are."""
+
+import argparse
+import os
+import subprocess
+import sys
+
+from . import report, runner
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+
+
+class Progress:
+    """One line on a terminal's stderr that says how far a run is; nothing elsewhere."""
+
+    def __init__(self, title, rounds):
+        self.title, self.rounds = title, rounds
+
+    def __call__(self, number):
+        if sys.stderr.isatty():
+            print(f"\r{self.title}: round {number + 1} of {self.rounds} ", end="", file=sys.stderr, flush=True)
+            if number + 1 == self.rounds:
+                print(file=sys.stderr)
+
+
+def parser(description, rounds):
+    result = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    result.add_argument("--rounds", type=int, default=rounds, help="runs of every contestant (default %(default)s)")
+    result.add_argument("--seed", type=int, default=1, help="for the order within the rounds (default %(default)s)")
+    result.add_argument("--build", default=os.path.join(ROOT, "build"), metavar="DIR",
+                        help="meson build folder; meant to be a release build (default build)")
+    result.add_argument("--json", metavar="FILE", help="where every sample goes, - is standard output "
+                        "(default DIR/bench/NAME.json)")
+    return result
+
+
+class Bench:
+    """One benchmark's run: its options, its sampler, and the document that grows table by table."""
+
+    def __init__(self, name, options):
+        self.name = name
+        self.options = options
+        if options.rounds < 2:
+            raise runner.Failed("--rounds: at least 2 are needed for a spread")
+        self.fettle = self.built("src/cli/fettle")
+        self.sampler = runner.Sampler(self.built("bench/sample"))
+        self.document = {"benchmark": name, "options": vars(options), "machine": report.machine(),
+                         "stripped_environment": self.sampler.stripped, "tables": []}
+        print(f"# {name}\n\n{report.machine_line(self.document['machine'])}  ")
+        print(f"{self.fettle_version()}; {options.rounds} rounds, seed {options.seed}")
+
+    def built(self, path):
+        full = os.path.abspath(os.path.join(self.options.build, path))
+        if not os.access(full, os.X_OK):
+            raise runner.Failed(f"{full} is not built (--build names the build folder)")
+        return full
+
+    def fettle_version(self):
+        done = subprocess.run([self.fettle, "--version"], capture_output=True, text=True, check=False)
+        return done.stdout.strip() or "fettle of unknown version"
+
+    def measure(self, title, contestants, columns, after=None):
+        """Sample, print the table, keep the samples. `after(samples)` may check them. Returns the samples."""
+        admitted, left_out = self.sampler.admit(contestants)
+        samples = self.sampler.interleave(admitted, self.options.rounds, self.options.seed,
+                                          Progress(title, self.options.rounds))
+        print(f"\n## {title}\n\n{report.markdown(samples, columns, left_out)}", flush=True)
+        self.document["tables"].append({
+            "title": title, "left_out": left_out, "samples": samples,
+            "commands": {c.name: {"argv": c.argv, "environment": c.environment} for c in admitted}})
+        if after:
+            after(samples)
+        return samples
+
+    def skip(self, title, reason):
+        print(f"\n## {title}\n\nSkipped: {reason}.", flush=True)
+        self.document["tables"].append({"title": title, "skipped": reason})
+
+    def finish(self):
+        default = os.path.join(self.options.build, "bench", self.name + ".json")
+        report.write_json(self.options.json or default, self.document)
+
+
+def main(benchmark):
+    """Run `benchmark()`; returns the exit code. What went wrong is one line."""
+    try:
+        return benchmark() or 0
+    except runner.Failed as failure:
+        print(f"bench: {failure}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130

@@ -1,0 +1,37 @@
+# SPDX-License-Identifier: Apache-2.0
+"""python3 -m unittest discover -s bench"""
+
+import random
+import unittest
+
+from lib import stats
+
+
+class Stats(unittest.TestCase):
+    def test_quantiles_lie_between_neighbours(self):
+        self.assertEqual(stats.quantile([4, 1, 3, 2], 0.5), 2.5)
+        self.assertEqual(stats.quartiles([1, 2, 3, 4, 5]), (2, 4))
+        self.assertEqual(stats.quantile([7], 0.975), 7)
+
+    def test_the_interval_holds_the_true_ratio(self):
+        draw = random.Random(3)
+        held = 0
+        for _ in range(60):
+            slow = [2 * draw.gauss(100, 5) for _ in range(40)]
+            fast = [draw.gauss(100, 5) for _ in range(40)]
+            _, low, high = stats.ratio(slow, fast, resamples=200)
+            held += low <= 2 <= high
+        self.assertGreaterEqual(held, 51)
+
+    def test_a_slow_round_slows_both_sides(self):
+        pace = [1, 1, 5, 1, 9, 1, 2, 3]
+        ratio, low, high = stats.ratio([2 * p for p in pace], pace)
+        self.assertEqual((ratio, low, high), (2, 2, 2))
+
+    def test_sides_must_have_the_same_rounds(self):
+        with self.assertRaises(ValueError):
+            stats.ratio([1, 2], [1])
+
+
+if __name__ == "__main__":
+    unittest.main()

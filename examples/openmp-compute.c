@@ -12,6 +12,7 @@
 #include <math.h>
 #include <omp.h>
 #include <sched.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>

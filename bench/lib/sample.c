@@ -32,7 +32,7 @@ static double seconds(struct timeval time)
 
 static int fail(const char *what, const char *name, int error)
 {
-	fprintf(stderr, "sample: cannot %s \"%s\": %s\n", what, name, strerror(error));
+	(void)fprintf(stderr, "sample: cannot %s \"%s\": %s\n", what, name, strerror(error));
 	return EXIT_FAILURE;
 }
 
@@ -45,7 +45,7 @@ int main(int argc, char **argv)
 	char *rest = NULL;
 
 	if (argc < 3) {
-		fputs("usage: sample FD PROGRAM [ARGUMENT...]\n", stderr);
+		(void)fputs("usage: sample FD PROGRAM [ARGUMENT...]\n", stderr);
 		return 2;
 	}
 	const long result = strtol(argv[1], &rest, 10);

@@ -19,8 +19,10 @@ int exec_prepare(const struct launch_program *program, struct exec_orders *ret_o
 	while (program->argv[count])
 		count++;
 	argv = calloc(count + 3, sizeof(*argv)); /* the shell, the path, the arguments after argv[0], NULL */
-	if (!argv)
-		return err_nomem(err);
+	if (!argv) {
+		(void)err_nomem(err);
+		return -ENOMEM;
+	}
 	argv[0] = (char *)SHELL;
 	argv[1] = (char *)program->path;
 	for (size_t i = 1; i < count; i++)

@@ -70,7 +70,7 @@ static void add_environment(const struct decision *decision, const struct launch
 		const struct setting *setting = &settings->items[i];
 
 		if (setting->environment && !setting->value && workload_getenv(&decision->workload, setting->name) &&
-		    settings_find(settings, setting->name, child->instance->index) == setting)
+		    settings_counts(settings, setting, child->instance->index))
 			text_add(text, "  unset %s\n", setting->name);
 	}
 }

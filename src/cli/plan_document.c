@@ -80,7 +80,7 @@ static int add_removed(json_t *object, const struct workload *workload, const st
 		const struct setting *setting = &settings->items[i];
 
 		if (!setting->environment || setting->value || !workload_getenv(workload, setting->name) ||
-		    settings_find(settings, setting->name, instance) != setting)
+		    !settings_counts(settings, setting, instance))
 			continue;
 		if (json_object_set_new(object, setting->name, json_null()) < 0)
 			return -ENOMEM;

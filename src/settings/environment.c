@@ -78,7 +78,7 @@ int settings_environment(const struct settings *settings, unsigned instance, con
 		const struct setting *row = &settings->items[i];
 
 		if (!row->environment || !row->value || row->origin == ORIGIN_USER || done[i] ||
-		    settings_find(settings, row->name, instance) != row)
+		    !settings_counts(settings, row, instance))
 			continue;
 		if (write_row(row, &environment[count++]) < 0)
 			return err_nomem(err);

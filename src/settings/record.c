@@ -62,7 +62,7 @@ static void add_names(const struct settings *settings, unsigned instance, struct
 		const struct setting *row = &settings->items[i];
 
 		if (!row->environment || !row->value || row->origin != ORIGIN_PLAN ||
-		    settings_find(settings, row->name, instance) != row)
+		    !settings_counts(settings, row, instance))
 			continue;
 		text_add(record, "%s%s", comma, row->name);
 		comma = ",";

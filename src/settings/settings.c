@@ -259,12 +259,20 @@ const struct setting *settings_find(const struct settings *settings, const char 
 	for (size_t i = 0; i < settings->count; i++) {
 		const struct setting *setting = &settings->items[i];
 
-		if (strcmp(setting->name, name) != 0)
+		if ((setting->instance != (int)instance && setting->instance != EVERY_INSTANCE) ||
+		    strcmp(setting->name, name) != 0)
 			continue;
 		if (setting->instance == (int)instance)
 			return setting;
-		if (setting->instance == EVERY_INSTANCE)
-			every = setting;
+		every = setting;
 	}
 	return every;
+}
+
+bool settings_counts(const struct settings *settings, const struct setting *setting, unsigned instance)
+{
+	/* Most rows are another instance's: that needs no search. */
+	if (setting->instance != (int)instance && setting->instance != EVERY_INSTANCE)
+		return false;
+	return settings_find(settings, setting->name, instance) == setting;
 }

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <jansson.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 struct err;
@@ -68,6 +69,9 @@ void environment_free(char **environment);
 
 /* The setting of this name that counts for the instance, or NULL. */
 const struct setting *settings_find(const struct settings *settings, const char *name, unsigned instance);
+
+/* Is this row of `settings` the one that counts for the instance? */
+bool settings_counts(const struct settings *settings, const struct setting *setting, unsigned instance);
 
 json_t *settings_to_json(const struct settings *settings);
 int settings_from_json(const json_t *array, struct settings **ret_settings, struct err *err);

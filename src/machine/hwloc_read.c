@@ -19,6 +19,15 @@
 enum { CHILD_CPU_SECONDS = 3 };
 #define CHILD_ADDRESS_BYTES (4ULL << 30)
 
+/* gcc says it with a macro, clang with a feature. */
+#if defined(__SANITIZE_ADDRESS__)
+#define SANITIZED 1
+#elif defined(__has_feature)
+#define SANITIZED __has_feature(address_sanitizer)
+#else
+#define SANITIZED 0
+#endif
+
 /*
  * hwloc takes orders from some forty variables: another root, another file, plugins to load.
  * A user who has one of them set for their MPI must not get facts about another machine, and
@@ -135,11 +144,12 @@ static void limit_child(void)
 	}
 	(void)setrlimit(RLIMIT_CPU, &cpu);
 	(void)setrlimit(RLIMIT_CORE, &core);
-#ifndef __SANITIZE_ADDRESS__ /* its shadow alone is terabytes */
-	const struct rlimit memory = { CHILD_ADDRESS_BYTES, CHILD_ADDRESS_BYTES };
+	/* Not under AddressSanitizer: its shadow alone is terabytes. */
+	if (!SANITIZED) {
+		const struct rlimit memory = { CHILD_ADDRESS_BYTES, CHILD_ADDRESS_BYTES };
 
-	(void)setrlimit(RLIMIT_AS, &memory);
-#endif
+		(void)setrlimit(RLIMIT_AS, &memory);
+	}
 }
 
 /* The child reads the source to its end and sends its error down the pipe; a crash sends nothing. */

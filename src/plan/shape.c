@@ -101,7 +101,7 @@ static int refuse_size(const struct pool *pool, const struct shape *shape, unsig
 	const unsigned at_size = most_instances(pool, shape, cores);
 	const unsigned at_count = most_cores(pool, shape, even_share(pool, shape));
 	struct shape crossing = *shape;
-	char reserve[64] = "";
+	char reserve[64] = "", possible[96] = "";
 
 	crossing.cross = true;
 	if (shape->reserve)
@@ -110,10 +110,14 @@ static int refuse_size(const struct pool *pool, const struct shape *shape, unsig
 		      "%u instance%s of %u core%s%s do not fit: %u cores in %u node%s, the largest has %u",
 		      shape->instances, shape->instances == 1 ? "" : "s", cores, cores == 1 ? "" : "s", reserve,
 		      pool->core_count, pool->domain_count, pool->domain_count == 1 ? "" : "s", pool->largest);
-	if (!at_size && !at_count)
+	if (at_size)
+		(void)snprintf(possible, sizeof(possible), "%u of %u cores%s", at_size, cores, at_count ? ", or " : "");
+	if (at_count)
+		(void)snprintf(possible + strlen(possible), sizeof(possible) - strlen(possible), "%u of %u%s",
+			       shape->instances, at_count, at_size ? "" : " cores");
+	if (!*possible)
 		return err_hint(err, "possible: fewer instances, or a smaller --reserve");
-	return err_hint(err, "possible: %u of %u cores, or %u of %u%s", at_size ? at_size : shape->instances,
-			at_size ? cores : at_count, shape->instances, at_count,
+	return err_hint(err, "possible: %s%s", possible,
 			!shape->cross && most_instances(pool, &crossing, cores) >= shape->instances
 				? "; --cross-node lets an instance span nodes"
 				: "");

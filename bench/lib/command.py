@@ -3,6 +3,7 @@
 
 import argparse
 import os
+import signal
 import subprocess
 import sys
 
@@ -84,6 +85,7 @@ class Bench:
 
 def main(benchmark):
     """Run `benchmark()`; returns the exit code. What went wrong is one line."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # unwinds, so that no program and no cgroup stays
     try:
         return benchmark() or 0
     except runner.Failed as failure:

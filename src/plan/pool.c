@@ -150,6 +150,7 @@ static int leave_out_small(struct pool *pool, const struct request *request, str
 			hwloc_bitmap_clr(pool->pus_os, machine->pus[machine->cores[core_idx].pu_idx + p].os);
 	}
 	pool->core_count = kept;
+	pool->left_out = small;
 	return plan_note(&plan->reasons, "efficiency-cores", "hwloc cpukinds",
 			 "%u efficiency cores stay out: equal shares of work would wait for them (--efficiency-cores)",
 			 small);

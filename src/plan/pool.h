@@ -24,9 +24,10 @@ struct pool {
 	unsigned core_count;
 	struct pool_domain *domains;
 	unsigned domain_count;
-	unsigned largest; /* cores of the largest domain */
-	unsigned threads; /* usable threads: cores (PUs under --smt) within the CPU quota */
-	bool quota_binds; /* the quota, not the cores, is what limits `threads` */
+	unsigned largest;  /* cores of the largest domain */
+	unsigned threads;  /* usable threads: cores (PUs under --smt) within the CPU quota */
+	unsigned left_out; /* efficiency cores that stay out */
+	bool quota_binds;  /* the quota, not the cores, is what limits `threads` */
 };
 
 /* Gather the pool, writing why into `reasons`. -EINVAL when nothing is left, saying what there is. */

@@ -92,8 +92,9 @@ static int refuse_crowd(const struct pool *pool, unsigned instances, struct err 
 {
 	(void)err_set(err, -EINVAL, "%u instances need %u threads, and only %u may run here%s", instances, instances,
 		      pool->threads, pool->quota_binds ? " (CPU quota)" : "");
-	return err_hint(err, "possible: --instances %u%s", pool->threads,
-			pool->quota_binds ? "; --threads 1 overrides the quota" : "");
+	return err_hint(err, "possible: --instances %u%s%s", pool->threads,
+			pool->quota_binds ? "; --threads 1 overrides the quota" : "",
+			pool->left_out ? "; --efficiency-cores adds the small ones" : "");
 }
 
 static int refuse_size(const struct pool *pool, const struct shape *shape, unsigned cores, struct err *err)

@@ -25,6 +25,9 @@
 #define ONE_NODE      "synthetic:pack:1 [numa(memory=8GB)] l3:1 core:8 pu:1"
 #define FOUR_L3       "synthetic:pack:1 [numa(memory=8GB)] l3:4 core:4 pu:1"
 
+/* Two large cores with two threads, four small ones. */
+#define HYBRID "/machines/hybrid.xml" /* in tests/data */
+
 static const char *const no_environment[] = { NULL };
 
 static char *draw(const struct plan *plan)
@@ -46,7 +49,12 @@ static struct machine *read_machine(const char *spec, const struct machine_narro
 {
 	struct machine *machine = NULL;
 	struct err err = { 0 };
+	char path[512];
 
+	if (spec[0] == '/') {
+		(void)snprintf(path, sizeof(path), "%s%s", getenv("FETTLE_TEST_DATA"), spec);
+		spec = path;
+	}
 	if (machine_read(spec, &machine, &err) < 0 || machine_narrow(machine, narrow, &err) < 0) {
 		print_error("%s: %s\n", spec, err.text);
 		fail();
@@ -268,6 +276,7 @@ static void impossible_wishes_are_refused_with_what_is_possible(void **state)
 	} rows[] = {
 		{ { ONE_NODE, { 0 }, { .instances = 9 }, NULL, NULL }, "9 instances", "--instances 8" },
 		{ { ONE_NODE, { .quota_cpus = "2" }, { .instances = 3 }, NULL, NULL }, "quota", "--threads 1" },
+		{ { HYBRID, { 0 }, { .instances = 3 }, NULL, NULL }, "only 2", "--efficiency-cores" },
 		{ { TWO_BY_FOUR, { 0 }, { .instances = 3, .cores_per_instance = 3 }, NULL, NULL },
 		  "do not fit",
 		  "2 of 3 cores, or 3 of 2" },

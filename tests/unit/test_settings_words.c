@@ -92,6 +92,8 @@ static void wishes_that_make_no_sense_are_refused_by_name(void **state)
 		assert_non_null(strstr(scene->err.text, rows[i].named));
 		if (rows[i].without)
 			assert_non_null(strstr(scene->err.hint, "openmp, pools, allocator"));
+		if (rows[i].without && strcmp(rows[i].without, "openm") == 0)
+			assert_non_null(strstr(scene->err.hint, "did you mean 'openmp'"));
 	}
 }
 

@@ -160,15 +160,24 @@ static int become(const struct invocation *inv, const struct start *start)
 	return output_failure(exit_code_of_start(launch_exec(&start->program, child->environment, &err)), &err);
 }
 
-/* What the children met, in one line: the first refusal stands for all, since all asked the same kernel. */
-static void say_refused(const struct options *options, const struct start *start, const struct launch_end *ends)
+/* What a supervised start is told about. */
+struct telling {
+	const struct invocation *inv;
+	const struct start *start;
+};
+
+/* Two lines: the plan, then what was refused and warned of. The first refusal stands for all: they asked the same
+ * kernel. */
+static void tell_started(const struct launch_end *ends, size_t count, const void *context)
 {
+	const struct telling *telling = context;
+	const struct start *start = telling->start;
 	cleanup_text struct text refused = TEXT_INIT;
 
-	for (size_t i = 0; i < start->count && !refused.length; i++)
+	for (size_t i = 0; i < count && !refused.length; i++)
 		run_words_refused(&ends[i].grant, &refused);
-	if (refused.data && !options->quiet)
-		output_line("warning: %s", refused.data);
+	run_words_plan(&telling->inv->options, &start->decision, start->children, start->count);
+	run_words_warnings(&telling->inv->options, &start->decision, refused.data);
 }
 
 static int exit_code_of_ends(const struct start *start, const struct launch_end *ends, int first_failed)
@@ -184,6 +193,8 @@ static int exit_code_of_ends(const struct start *start, const struct launch_end 
 
 static int supervise(const struct invocation *inv, const struct start *start)
 {
+	const struct telling telling = { .inv = inv, .start = start };
+	const struct launch_watch watch = { .started = tell_started, .context = &telling };
 	struct launch_end *ends = calloc(start->count, sizeof(*ends));
 	struct err err = { 0 };
 	int first_failed = -1, exit_code, r;
@@ -192,15 +203,12 @@ static int supervise(const struct invocation *inv, const struct start *start)
 		(void)err_nomem(&err);
 		return output_failure(EXIT_OWN, &err);
 	}
-	run_words_plan(&inv->options, &start->decision, start->children, start->count);
-	run_words_warnings(&inv->options, &start->decision, NULL);
-	r = launch_supervise(&start->program, start->children, start->count, ends, &first_failed, &err);
+	r = launch_supervise(&start->program, start->children, start->count, &watch, ends, &first_failed, &err);
 	if (r < 0) {
 		if (first_failed >= 0)
 			(void)err_wrap(&err, "instance %u", start->children[first_failed].instance->index);
 		exit_code = output_failure(exit_code_of_start(r), &err);
 	} else {
-		say_refused(&inv->options, start, ends);
 		exit_code = exit_code_of_ends(start, ends, first_failed);
 	}
 	for (size_t i = 0; i < start->count; i++)

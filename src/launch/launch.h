@@ -61,6 +61,12 @@ struct launch_child {
 	char *const *environment;
 };
 
+/* Called once when all children run, before any is waited for; their grants are in `ends`. */
+struct launch_watch {
+	void (*started)(const struct launch_end *ends, size_t count, const void *context); /* may be NULL */
+	const void *context;
+};
+
 /*
  * Start every child, wait for all, hand SIGINT, SIGTERM, SIGHUP, SIGUSR1 and SIGUSR2 on. When one fails
  * the others get SIGTERM, and SIGKILL five seconds later. No child outlives the caller (PR_SET_PDEATHSIG).
@@ -71,4 +77,4 @@ struct launch_child {
  * Blocks and restores the signals named and SIGCHLD; not for use in a program with other children.
  */
 int launch_supervise(const struct launch_program *program, const struct launch_child *children, size_t count,
-		     struct launch_end *ends, int *ret_first_failed, struct err *err);
+		     const struct launch_watch *watch, struct launch_end *ends, int *ret_first_failed, struct err *err);

@@ -291,7 +291,7 @@ static void supervisor_clear(struct supervisor *s)
 }
 
 int launch_supervise(const struct launch_program *program, const struct launch_child *children, size_t count,
-		     struct launch_end *ends, int *ret_first_failed, struct err *err)
+		     const struct launch_watch *watch, struct launch_end *ends, int *ret_first_failed, struct err *err)
 {
 	cleanup_exec struct exec_orders exec = { .program = NULL };
 	cleanup_(supervisor_clear) struct supervisor s = {
@@ -317,6 +317,8 @@ int launch_supervise(const struct launch_program *program, const struct launch_c
 	r = start_all(&s, err);
 	if (r < 0)
 		stop_all(&s);
+	else if (watch->started)
+		watch->started(ends, count, watch->context);
 	while (s.alive)
 		step(&s);
 	restore_signals(&s);

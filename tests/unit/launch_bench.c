@@ -81,6 +81,15 @@ static bool same_mask(const sigset_t *a, const sigset_t *b)
 	return true;
 }
 
+static struct outcome *outcome_now; /* a callback's context is const */
+
+static void started(const struct launch_end *ends, size_t count, const void *context)
+{
+	assert_ptr_equal(context, outcome_now);
+	for (size_t i = 0; i < count; i++)
+		outcome_now->told_started += ends[i].pid > 0;
+}
+
 /* The supervisor's process. */
 static int supervise(const struct bench *bench)
 {
@@ -88,6 +97,7 @@ static int supervise(const struct bench *bench)
 	const struct launch_program program = { bench->path ? bench->path : "/bin/sh",
 						bench->path ? bench->argv : shell_argv };
 	struct outcome *outcome = bench->outcome;
+	const struct launch_watch watch = { .started = started, .context = outcome };
 	struct launch_child children[INSTANCES];
 	struct launch_end ends[INSTANCES];
 	char index[INSTANCES][8], dir[48];
@@ -95,6 +105,7 @@ static int supervise(const struct bench *bench)
 	struct err err = { 0 };
 	sigset_t before, after;
 
+	outcome_now = outcome;
 	(void)snprintf(dir, sizeof(dir), "DIR=%s", bench->dir);
 	for (unsigned i = 0; i < bench->count; i++) {
 		(void)snprintf(index[i], sizeof(index[i]), "I=%u", i);
@@ -106,7 +117,8 @@ static int supervise(const struct bench *bench)
 		children[i] = (struct launch_child){ &bench->instances[i], environment[i] };
 	}
 	(void)sigprocmask(SIG_BLOCK, NULL, &before);
-	outcome->result = launch_supervise(&program, children, bench->count, ends, &outcome->first_failed, &err);
+	outcome->result =
+		launch_supervise(&program, children, bench->count, &watch, ends, &outcome->first_failed, &err);
 	(void)sigprocmask(SIG_BLOCK, NULL, &after);
 	outcome->mask_restored = same_mask(&before, &after);
 	keep(outcome, ends, bench->count);

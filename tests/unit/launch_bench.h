@@ -19,6 +19,7 @@ struct outcome {
 	char granted[INSTANCES][32];
 	char text[sizeof(((struct err *)0)->text)];
 	bool mask_restored;
+	unsigned told_started; /* children with a pid when launch_watch was told; 0: never told */
 };
 
 /* One test's supervisor. */

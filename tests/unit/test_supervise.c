@@ -27,6 +27,7 @@ static void all_that_succeed_are_waited_for(void **state)
 	bench_finish(&bench);
 	assert_int_equal(bench.outcome->result, 0);
 	assert_int_equal(bench.outcome->first_failed, -1);
+	assert_int_equal(bench.outcome->told_started, 4);
 	for (unsigned i = 0; i < 4; i++) {
 		char name[2] = { (char)('0' + i), '\0' };
 
@@ -291,6 +292,7 @@ static void one_that_cannot_start_stops_the_others(void **state)
 	bench_start(&bench);
 	bench_finish(&bench);
 	assert_int_equal(bench.outcome->result, -E2BIG);
+	assert_int_equal(bench.outcome->told_started, 0);
 	assert_int_equal(bench.outcome->first_failed, 1);
 	assert_non_null(strstr(bench.outcome->text, "instance 1"));
 	assert_int_equal(bench.outcome->ends[1].pid, 0);

@@ -133,6 +133,15 @@ static int load_and_fill(const struct source *source, hwloc_const_bitmap_t extra
 	return topology_fill(topology, extra_pus, machine, err);
 }
 
+/* A crash must end the child, not enter a handler of the program we are a library of and run on as its double. */
+static void die_of_crashes(void)
+{
+	static const int crashes[] = { SIGSEGV, SIGBUS, SIGABRT, SIGFPE, SIGILL, SIGSYS, SIGXCPU };
+
+	for (size_t i = 0; i < ARRAY_SIZE(crashes); i++)
+		(void)signal(crashes[i], SIG_DFL);
+}
+
 static void limit_child(void)
 {
 	const struct rlimit cpu = { CHILD_CPU_SECONDS, CHILD_CPU_SECONDS + 1 }, core = { 0, 0 };
@@ -159,6 +168,7 @@ static void __attribute__((noreturn)) child_main(const struct source *source, in
 	struct err err = { 0 };
 	int r;
 
+	die_of_crashes();
 	limit_child();
 	scratch = calloc(1, sizeof(*scratch));
 	if (!scratch)

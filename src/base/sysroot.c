@@ -37,10 +37,8 @@ void sysroot_close(struct sysroot *root)
 	*root = (struct sysroot)SYSROOT_INIT;
 }
 
-int sysroot_open_file(const struct sysroot *root, const char *path)
+static int open_below(const struct sysroot *root, const char *path, int flags)
 {
-	/* O_NONBLOCK: a FIFO in a capture must not hang us; kernel files ignore it. */
-	const int flags = O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK;
 	struct open_how how = { .flags = (unsigned)flags, .resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS };
 	int fd;
 
@@ -51,6 +49,19 @@ int sysroot_open_file(const struct sysroot *root, const char *path)
 	else
 		fd = (int)syscall(SYS_openat2, root->fd, path, &how, sizeof(how));
 	return fd < 0 ? -errno : fd;
+}
+
+int sysroot_open_file(const struct sysroot *root, const char *path)
+{
+	/* O_NONBLOCK: a FIFO in a capture must not hang us; kernel files ignore it. */
+	return open_below(root, path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+}
+
+bool sysroot_has_folder(const struct sysroot *root, const char *path)
+{
+	cleanup_close int fd = open_below(root, path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+	return fd >= 0;
 }
 
 int sysroot_read(const struct sysroot *root, const char *path, char **ret_text)

@@ -35,6 +35,9 @@ void sysroot_close(struct sysroot *root);
  */
 int sysroot_open_file(const struct sysroot *root, const char *path);
 
+/* Is there a folder, though perhaps one we may not list? Stays below the root as sysroot_open_file() does. */
+bool sysroot_has_folder(const struct sysroot *root, const char *path);
+
 /*
  * Read a whole file as text, without its trailing newlines and blanks. At most
  * 1 MiB is read: kernel files are small, and a hostile capture must not eat memory.

@@ -125,19 +125,6 @@ static char *search(const struct sysroot *root, const char *dir, unsigned depth,
 	return found;
 }
 
-static bool dir_exists(const struct sysroot *root, const char *path)
-{
-	cleanup_dir DIR *stream = NULL;
-	int fd = sysroot_open_file(root, path);
-
-	if (fd < 0)
-		return fd == -EACCES; /* there, though we may not list it */
-	stream = fdopendir(fd);
-	if (!stream)
-		(void)close(fd);
-	return stream != NULL;
-}
-
 /*
  * The directory of cgroup `path` below a mount whose root is `mount->root`. Both are seen from our
  * cgroup namespace: a mount made outside it begins above ("/../.."), by names that are hidden from us,
@@ -158,7 +145,7 @@ static char *locate(const struct sysroot *root, const struct mount *mount, const
 		if (strncmp(path_tail, root_tail, n) != 0 || (path_tail[n] && path_tail[n] != '/'))
 			return NULL;
 		text_add(&dir, "%s%s", point, path_tail + n);
-		return !dir.failed && dir_exists(root, dir.data) ? text_take(&dir) : NULL;
+		return !dir.failed && sysroot_has_folder(root, dir.data) ? text_take(&dir) : NULL;
 	}
 	down = root_ups - path_ups + count_components(path_tail);
 	if (down <= count_components(root_tail))

@@ -11,6 +11,7 @@
 #include "cli/decide.h"
 #include "cli/options.h"
 #include "cli/plan_document.h"
+#include "machine/machine.h"
 #include "plan/plan.h"
 
 #include <stdio.h>
@@ -65,7 +66,7 @@ int fettle_machine_read(const char *spec, const char *const *limits, struct fett
 		r = err_set(&err, -EINVAL, "option '--machine' is no limit: the machine is the first argument");
 	options.machine = spec;
 	if (r == 0)
-		r = decide_machine(&options, &machine->decision, &err);
+		r = decide_machine(&options, false, &machine->decision, &err);
 	if (r < 0) {
 		fettle_machine_free(machine);
 		return report(r, &err, error);

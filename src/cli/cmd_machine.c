@@ -63,7 +63,7 @@ int cmd_machine(struct invocation *invocation)
 		output_line("unexpected '%s'; try 'fettle machine --help'", invocation->words[0]);
 		return EXIT_USAGE;
 	}
-	if (decide_machine(options, &decision, &err) < 0)
+	if (decide_machine(options, false, &decision, &err) < 0)
 		return output_failure(decision.exit_code ? decision.exit_code : EXIT_FAILED, &err);
 	result = options->json ? as_json(decision.machine) : as_text(decision.machine, options);
 	return output_result(invocation, result);

@@ -68,7 +68,7 @@ int cmd_plan(struct invocation *invocation)
 		output_line("options '--why' and '--json' do not go together: --why explains in words");
 		return EXIT_USAGE;
 	}
-	if (decide_machine(options, &decision, &err) < 0 ||
+	if (decide_machine(options, true, &decision, &err) < 0 ||
 	    decide_workload(options, (const char *const *)environ, program, false, &decision, &err) < 0 ||
 	    decide_plan(&decision, &err) < 0 || note_missing_program(&decision, program, &err) < 0)
 		return output_failure(decision.exit_code ? decision.exit_code : EXIT_FAILED, &err);

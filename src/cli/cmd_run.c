@@ -75,7 +75,7 @@ static int decide(const struct invocation *inv, struct start *start, struct err 
 	int r = decide_workload(options, (const char *const *)environ, inv->words[0], needed, decision, err);
 
 	if (r == 0)
-		r = decide_machine(options, decision, err);
+		r = decide_machine(options, true, decision, err);
 	if (r == 0 && options->plan_file)
 		return saved_plan_take(options, decision, &start->request, err);
 	return r < 0 ? r : decide_plan(decision, err);

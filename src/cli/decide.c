@@ -4,18 +4,21 @@
 #include "base/cleanup.h"
 #include "base/err.h"
 #include "cli/agent_path.h"
+#include "cli/cache_folder.h"
 #include "cli/command.h"
 #include "machine/machine.h"
+#include "machine/narrow.h"
 #include "plan/plan.h"
 #include "settings/settings.h"
 #include "target/target.h"
 
 #include <string.h>
 
-int decide_machine(const struct options *options, struct decision *decision, struct err *err)
+int decide_machine(const struct options *options, bool use_cache, struct decision *decision, struct err *err)
 {
+	cleanup_free char *folder = use_cache && !options->no_cache ? cache_folder() : NULL;
 	const char *spec = options->machine;
-	int r = machine_read(spec, &decision->machine, err);
+	int r = machine_read_cached(spec, folder, &decision->machine, err);
 
 	if (r == 0)
 		r = machine_narrow(decision->machine, &options->narrow, err);
@@ -44,12 +47,10 @@ int decide_workload(const struct options *options, const char *const *environmen
 	struct err why = { 0 };
 	int r;
 
-	decision->agent = agent_path();
 	decision->workload = (struct workload){
 		.request = options->request,
 		.wishes = options_wishes(options),
 		.environment = environment,
-		.agent_path = decision->agent,
 	};
 	if (!program)
 		return 0;
@@ -63,10 +64,26 @@ int decide_workload(const struct options *options, const char *const *environmen
 	return 0;
 }
 
+/* Where threads are pinned it is loaded; out of an inherited LD_PRELOAD an outer fettle's is taken. */
+static bool needs_agent(const struct decision *decision)
+{
+	const struct plan *plan = decision->plan;
+
+	for (size_t i = 0; i < plan->instance_count; i++) {
+		if (plan->instances[i].pin == PIN_THREADS)
+			return true;
+	}
+	return workload_getenv(&decision->workload, "LD_PRELOAD") != NULL;
+}
+
 int decide_plan(struct decision *decision, struct err *err)
 {
 	int r = plan_make(decision->machine, &decision->workload, &decision->plan, err);
 
+	if (r == 0 && needs_agent(decision)) {
+		decision->agent = agent_path();
+		decision->workload.agent_path = decision->agent;
+	}
 	if (r == 0)
 		r = settings_make(decision->machine, &decision->workload, decision->plan, &decision->settings, err);
 	if (r == -EINVAL)

@@ -26,8 +26,11 @@ struct decision {
 	int exit_code; /* after a failure: the exit code the user's input calls for; 0: it was not the input */
 };
 
-/* Read the machine the options name and narrow it by their limits. */
-int decide_machine(const struct options *options, struct decision *decision, struct err *err);
+/*
+ * Read the machine the options name and narrow it by their limits. `use_cache`: what is known of this machine's
+ * topology from an earlier start may be used, unless the options say no.
+ */
+int decide_machine(const struct options *options, bool use_cache, struct decision *decision, struct err *err);
 
 /*
  * Set up the workload: the request, the environment, the agent, and the program (NULL: none named). A program

@@ -53,7 +53,7 @@ struct option_table {
 	size_t count;
 };
 
-enum { OPTION_TABLES_MAX = 8 };
+enum { OPTION_TABLES_MAX = 12 };
 
 struct option_found {
 	int next;                                      /* first word that is not ours */

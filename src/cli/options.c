@@ -55,6 +55,11 @@ static const struct option instance_rows[] = {
 };
 TABLE(instance_options, "Choosing one", instance_rows);
 
+static const struct option cache_rows[] = {
+	{ "no-cache", NULL, "find the topology out anew, and remember nothing", OPTION_FLAG, .offset = AT(no_cache) },
+};
+TABLE(cache_options, "Start-up", cache_rows);
+
 static const struct option settings_rows[] = {
 	{ "set", "NAME=VALUE", "set a variable; may be repeated", OPTION_TEXTS, .offset = AT(set) },
 	{ "unset", "NAME", "take a variable out; may be repeated", OPTION_TEXTS, .offset = AT(unset) },

@@ -6,7 +6,7 @@
 #pragma once
 
 #include "cli/option.h"
-#include "machine/machine.h"
+#include "machine/narrow.h"
 #include "plan/workload.h"
 
 #include <stdbool.h>
@@ -22,6 +22,7 @@ struct options {
 	struct request request;
 	struct option_texts set, unset, without;
 
+	bool no_cache;         /* plan, run */
 	const char *why;       /* plan */
 	const char *plan_file; /* run */
 	bool list;             /* completion */
@@ -31,6 +32,7 @@ extern const struct option_table machine_options;  /* which machine, and what of
 extern const struct option_table common_options;   /* --json, --output, -q ... */
 extern const struct option_table planning_options; /* the request */
 extern const struct option_table instance_options; /* --instance */
+extern const struct option_table cache_options;    /* --no-cache */
 extern const struct option_table settings_options; /* --set, --unset, --no */
 extern const struct option_table help_options;     /* -h */
 extern const struct option_table version_options;  /* -V, -h */

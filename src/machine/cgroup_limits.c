@@ -12,6 +12,8 @@
 
 #include <string.h>
 
+static const char membership_file[] = "/proc/self/cgroup";
+
 enum knob_value { KNOB_NONE, KNOB_LIMIT, KNOB_GARBAGE };
 
 /* "max 100000", "150000 100000": microseconds of CPU a period; -1 is v1's word for max. */
@@ -158,7 +160,6 @@ static int walk(const struct sysroot *root, const struct knob *knob, const struc
 static int read_knob(const struct sysroot *root, const struct knob *knob, const struct mounts *mounts,
 		     const char *memberships, pid_t pid, struct fact *ret_fact)
 {
-	static const char membership_file[] = "/proc/self/cgroup";
 	struct cgroup_path path = { NULL };
 	int r = cgroup_path_find(root, mounts, memberships, knob->controller, pid, &path);
 
@@ -173,26 +174,26 @@ static int read_knob(const struct sysroot *root, const struct knob *knob, const 
 	return r;
 }
 
-int cgroup_limits_read(const struct sysroot *root, pid_t pid, struct machine_limits *limits, struct err *err)
+static int set_unknown(struct machine_limits *limits, const char *unreadable, struct err *err)
 {
-	static const char *const files[] = { "/proc/self/cgroup", "/proc/self/mountinfo" };
-	cleanup_mounts struct mounts mounts = { NULL };
+	if (fact_set(&limits->quota_milli, FACT_UNKNOWN, 0, unreadable, NULL) < 0 ||
+	    fact_set(&limits->memory_bytes, FACT_UNKNOWN, 0, unreadable, NULL) < 0)
+		return err_nomem(err);
+	return 0;
+}
+
+int cgroup_limits_read(const struct sysroot *root, const struct mounts *mounts, pid_t pid,
+		       struct machine_limits *limits, struct err *err)
+{
 	cleanup_free char *memberships = NULL;
-	const char *unreadable = NULL;
 	int r;
 
-	if (sysroot_read(root, files[0], &memberships) < 0)
-		unreadable = files[0];
-	else if (mounts_read(root, &mounts) < 0)
-		unreadable = files[1];
-	if (unreadable) {
-		if (fact_set(&limits->quota_milli, FACT_UNKNOWN, 0, unreadable, NULL) < 0 ||
-		    fact_set(&limits->memory_bytes, FACT_UNKNOWN, 0, unreadable, NULL) < 0)
-			return err_nomem(err);
-		return 0;
-	}
-	r = read_knob(root, &knob_quota, &mounts, memberships, pid, &limits->quota_milli);
+	if (sysroot_read(root, membership_file, &memberships) < 0)
+		return set_unknown(limits, membership_file, err);
+	if (!mounts)
+		return set_unknown(limits, MOUNTS_FILE, err);
+	r = read_knob(root, &knob_quota, mounts, memberships, pid, &limits->quota_milli);
 	if (r == 0)
-		r = read_knob(root, &knob_memory, &mounts, memberships, pid, &limits->memory_bytes);
+		r = read_knob(root, &knob_memory, mounts, memberships, pid, &limits->memory_bytes);
 	return r < 0 ? err_nomem(err) : 0;
 }

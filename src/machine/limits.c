@@ -96,7 +96,8 @@ static int set_nodes(const struct sysroot *root, struct machine_limits *limits)
 	return fact_set(&limits->nodes, FACT_KNOWN, (uint64_t)hwloc_bitmap_weight(limits->nodes_os), path, value);
 }
 
-int limits_read(const struct sysroot *root, hwloc_const_bitmap_t affinity, struct machine *machine, struct err *err)
+int limits_read(const struct sysroot *root, const struct mounts *mounts, hwloc_const_bitmap_t affinity,
+		struct machine *machine, struct err *err)
 {
 	struct machine_limits *limits = &machine->limits;
 
@@ -111,5 +112,5 @@ int limits_read(const struct sysroot *root, hwloc_const_bitmap_t affinity, struc
 	}
 	if (set_pus(affinity, limits) < 0 || set_nodes(root, limits) < 0)
 		return err_nomem(err);
-	return cgroup_limits_read(root, getpid(), limits, err);
+	return cgroup_limits_read(root, mounts, getpid(), limits, err);
 }

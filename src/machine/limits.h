@@ -12,6 +12,7 @@ struct err;
 struct fact;
 struct machine;
 struct machine_limits;
+struct mounts;
 struct sysroot;
 
 /* The calling thread's affinity, however many CPUs the kernel knows. The caller frees it; NULL on failure. */
@@ -19,12 +20,14 @@ hwloc_bitmap_t limits_affinity(void);
 
 /*
  * Put the running system's limits in the place of those found so far: `affinity` (NULL: could
- * not be had), Mems_allowed, CPU quota and memory limit. Returns 0 or -ENOMEM.
+ * not be had), Mems_allowed, CPU quota and memory limit. `mounts` NULL: could not be read. Returns 0 or -ENOMEM.
  */
-int limits_read(const struct sysroot *root, hwloc_const_bitmap_t affinity, struct machine *machine, struct err *err);
+int limits_read(const struct sysroot *root, const struct mounts *mounts, hwloc_const_bitmap_t affinity,
+		struct machine *machine, struct err *err);
 
 /*
  * CPU quota and memory limit: the tightest along the cgroup path of process `pid` (the one
- * /proc/self means below `root`). Returns 0 or -ENOMEM.
+ * /proc/self means below `root`). `mounts` as above. Returns 0 or -ENOMEM.
  */
-int cgroup_limits_read(const struct sysroot *root, pid_t pid, struct machine_limits *limits, struct err *err);
+int cgroup_limits_read(const struct sysroot *root, const struct mounts *mounts, pid_t pid,
+		       struct machine_limits *limits, struct err *err);

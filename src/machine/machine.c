@@ -2,12 +2,16 @@
 #include "machine/machine.h"
 
 #include "base/cleanup.h"
+#include "base/cpulist.h"
 #include "base/err.h"
 #include "base/sysroot.h"
 #include "machine/limits.h"
 #include "machine/machine_private.h"
+#include "machine/mounts.h"
 #include "machine/source.h"
 #include "machine/topology.h"
+#include "machine/topology_cache.h"
+#include "machine/topology_key.h"
 
 #include <string.h>
 #include <sys/utsname.h>
@@ -45,13 +49,66 @@ void machine_choose_homes(struct machine *machine)
 	}
 }
 
-static int read_live(struct source *source, struct machine *machine, struct err *err)
-{
-	cleanup_bitmap hwloc_bitmap_t affinity = limits_affinity();
-	cleanup_sysroot struct sysroot root = SYSROOT_INIT;
-	struct utsname names;
-	int r = topology_read(source, affinity, machine, err);
+/* What a live machine is read from. */
+struct live {
+	struct sysroot root;
+	struct mounts mounts;
+	bool mounts_known;
+	hwloc_bitmap_t affinity;
+};
 
+static void live_clear(struct live *live)
+{
+	hwloc_bitmap_free(live->affinity);
+	mounts_clear(&live->mounts);
+	sysroot_close(&live->root);
+}
+#define cleanup_live cleanup_(live_clear)
+
+/* Is every online CPU among the PUs? Where hwloc missed some, a topology depends on our affinity and is not to be kept.
+ */
+static bool has_online_pus(const struct sysroot *root, const struct machine *machine)
+{
+	cleanup_free char *text = NULL;
+	cleanup_bitmap hwloc_bitmap_t online = NULL;
+	struct err ignored = { 0 };
+
+	if (sysroot_read(root, "/sys/devices/system/cpu/online", &text) < 0 ||
+	    cpulist_parse(text, &online, &ignored) < 0)
+		return false;
+	for (size_t i = 0; i < machine->pu_count; i++)
+		hwloc_bitmap_clr(online, machine->pus[i].os);
+	return hwloc_bitmap_iszero(online);
+}
+
+/* As hwloc sees it, or as it was remembered. */
+static int read_topology(const struct source *source, const char *cache_folder, const struct live *live,
+			 struct machine *machine, struct err *err)
+{
+	cleanup_free char *key = NULL;
+	int r;
+
+	if (cache_folder && live->mounts_known)
+		key = topology_key(&live->root, &live->mounts);
+	if (key && topology_cache_load(cache_folder, key, machine) == 0)
+		return 0;
+	r = topology_read(source, live->affinity, machine, err);
+	/* A cache that cannot be written costs time, nothing else. */
+	if (r == 0 && key && has_online_pus(&live->root, machine))
+		(void)topology_cache_store(cache_folder, key, machine);
+	return r;
+}
+
+static int read_live(const struct source *source, const char *cache_folder, struct machine *machine, struct err *err)
+{
+	cleanup_live struct live live = { .root = SYSROOT_INIT, .affinity = limits_affinity() };
+	struct utsname names;
+	int r = sysroot_open(&live.root, "/", err);
+
+	if (r < 0)
+		return r;
+	live.mounts_known = mounts_read(&live.root, &live.mounts) == 0;
+	r = read_topology(source, cache_folder, &live, machine, err);
 	if (r < 0)
 		return r;
 	if (uname(&names) == 0) {
@@ -62,11 +119,10 @@ static int read_live(struct source *source, struct machine *machine, struct err 
 		free(machine->architecture);
 		machine->architecture = architecture;
 	}
-	r = sysroot_open(&root, "/", err);
-	return r < 0 ? r : limits_read(&root, affinity, machine, err);
+	return limits_read(&live.root, live.mounts_known ? &live.mounts : NULL, live.affinity, machine, err);
 }
 
-int machine_read(const char *spec, struct machine **ret_machine, struct err *err)
+static int read_source(const char *spec, const char *cache_folder, struct machine **ret_machine, struct err *err)
 {
 	cleanup_source struct source source = { .kind = MACHINE_LIVE };
 	cleanup_machine struct machine *machine = calloc(1, sizeof(*machine));
@@ -81,7 +137,8 @@ int machine_read(const char *spec, struct machine **ret_machine, struct err *err
 	machine->source_name = strdup(source.name);
 	if (!machine->source_name)
 		return err_nomem(err);
-	r = source.kind == MACHINE_LIVE ? read_live(&source, machine, err) : topology_read(&source, NULL, machine, err);
+	r = source.kind == MACHINE_LIVE ? read_live(&source, cache_folder, machine, err)
+					: topology_read(&source, NULL, machine, err);
 	if (r < 0)
 		return r;
 	if (hwloc_bitmap_iszero(machine->limits.pus_os))
@@ -89,6 +146,16 @@ int machine_read(const char *spec, struct machine **ret_machine, struct err *err
 	machine_choose_homes(machine);
 	*ret_machine = TAKE(machine);
 	return 0;
+}
+
+int machine_read(const char *spec, struct machine **ret_machine, struct err *err)
+{
+	return read_source(spec, NULL, ret_machine, err);
+}
+
+int machine_read_cached(const char *spec, const char *cache_folder, struct machine **ret_machine, struct err *err)
+{
+	return read_source(spec, cache_folder, ret_machine, err);
 }
 
 static void limits_clear(struct machine_limits *limits)

@@ -107,14 +107,6 @@ struct machine {
 	struct machine_limits limits;
 };
 
-/* Limits given on the command line; they narrow what was found and never widen it. */
-struct machine_narrow {
-	const char *allowed_pus; /* list text, NULL: not given */
-	const char *allowed_nodes;
-	const char *quota_cpus;   /* "1.5" */
-	const char *memory_limit; /* "16G" */
-};
-
 /*
  * Read the machine `spec` names (contract.md: live, FILE.xml, synthetic:TEXT; NULL is live).
  * Live limits are those of the calling thread. Returns 0 and a machine for machine_free(),
@@ -124,10 +116,11 @@ struct machine_narrow {
 int machine_read(const char *spec, struct machine **ret_machine, struct err *err);
 
 /*
- * Narrow the limits. Refuses (-EINVAL) text that is no list or number, CPUs or nodes
- * the machine does not have, and a result with no CPU at all.
+ * As machine_read(), with the live topology taken from `cache_folder` while nothing it depends on has changed, and
+ * left there otherwise (topology_cache.h). Limits are always read afresh. A folder that is missing, not to be trusted
+ * or not to be written is no error. NULL: no cache.
  */
-int machine_narrow(struct machine *machine, const struct machine_narrow *narrow, struct err *err);
+int machine_read_cached(const char *spec, const char *cache_folder, struct machine **ret_machine, struct err *err);
 
 void machine_free(struct machine *machine);
 static inline void machine_free_(struct machine **machine)

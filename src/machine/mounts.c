@@ -91,7 +91,7 @@ int mounts_read(const struct sysroot *root, struct mounts *ret_mounts)
 {
 	cleanup_mounts struct mounts mounts = { NULL };
 	char *save = NULL;
-	int r = sysroot_read(root, "/proc/self/mountinfo", &mounts.text);
+	int r = sysroot_read(root, MOUNTS_FILE, &mounts.text);
 
 	if (r < 0)
 		return r;

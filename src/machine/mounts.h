@@ -8,6 +8,8 @@
 
 struct sysroot;
 
+#define MOUNTS_FILE "/proc/self/mountinfo"
+
 struct mount {
 	const char *root;    /* which directory of the file system is mounted */
 	const char *point;   /* where */

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "machine/machine.h"
+#include "machine/narrow.h"
 
 #include "base/cleanup.h"
 #include "base/cpulist.h"
 #include "base/err.h"
 #include "base/parse.h"
+#include "machine/machine.h"
 #include "machine/machine_private.h"
 
 #include <string.h>

@@ -6,6 +6,7 @@
 #include "base/sysroot.h"
 #include "machine/limits.h"
 #include "machine/machine.h"
+#include "machine/mounts.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -95,7 +96,11 @@ static void read_cgroups(struct fixture *fixture)
 {
 	struct err err = { 0 };
 
-	assert_int_equal(cgroup_limits_read(&fixture->root, OUR_PID, &fixture->machine.limits, &err), 0);
+	cleanup_mounts struct mounts mounts = { NULL };
+	const bool known = mounts_read(&fixture->root, &mounts) == 0;
+
+	assert_int_equal(
+		cgroup_limits_read(&fixture->root, known ? &mounts : NULL, OUR_PID, &fixture->machine.limits, &err), 0);
 }
 
 static void assert_known(const struct fact *fact, uint64_t value, const char *source, const char *raw)
@@ -325,7 +330,7 @@ static void read_nodes(struct fixture *f, const char *affinity_text, const char 
 	machine->node_count = ARRAY_SIZE(nodes);
 	machine->limits.pus_os = hwloc_bitmap_alloc();
 	machine->limits.nodes_os = hwloc_bitmap_alloc();
-	assert_int_equal(limits_read(&f->root, affinity, machine, &err), 0);
+	assert_int_equal(limits_read(&f->root, NULL, affinity, machine, &err), 0);
 	got_pus = cpulist_text(machine->limits.pus_os);
 	got_nodes = cpulist_text(machine->limits.nodes_os);
 	assert_string_equal(got_pus, want_pus);

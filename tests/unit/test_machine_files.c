@@ -4,6 +4,7 @@
 #include "base/cpulist.h"
 #include "base/err.h"
 #include "machine/machine.h"
+#include "machine/narrow.h"
 #include "machine/query.h"
 
 #include <setjmp.h>

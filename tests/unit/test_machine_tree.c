@@ -4,6 +4,7 @@
 #include "base/err.h"
 #include "cli/cmd_machine_tree.h"
 #include "machine/machine.h"
+#include "machine/narrow.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -8,6 +8,7 @@
 #include "base/err.h"
 #include "base/text.h"
 #include "machine/machine.h"
+#include "machine/narrow.h"
 #include "plan/plan.h"
 
 #include <setjmp.h>

@@ -7,6 +7,7 @@
 #include "base/cpulist.h"
 #include "base/err.h"
 #include "machine/machine.h"
+#include "machine/narrow.h"
 #include "machine/query.h"
 #include "plan/plan.h"
 #include "plan_check.h"

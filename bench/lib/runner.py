@@ -17,15 +17,17 @@ class Failed(Exception):
 class Contestant:
     """
     One way to run a program. `read` turns the program's standard output into fields that join the sample.
-    A contestant that is `required` stops the benchmark when it cannot run; any other is named as left out.
+    `before` is called in front of each run, outside the clock. A contestant that is `required` stops the benchmark when it
+    cannot run; any other is named as left out.
     """
 
-    def __init__(self, name, argv, environment=None, read=None, required=False):
+    def __init__(self, name, argv, environment=None, read=None, required=False, before=None):
         self.name = name
         self.argv = argv
         self.environment = environment or {}
         self.read = read
         self.required = required
+        self.before = before
 
 
 # What would make "bare" something else than bare.
@@ -49,6 +51,8 @@ class Sampler:
 
     def take(self, contestant):
         """One run. Returns the sample as a dict; raises Failed unless the program exited with 0."""
+        if contestant.before:
+            contestant.before()
         with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
             text = self._run(contestant, out, err)
             if not text:

@@ -3,6 +3,7 @@
 
 #include "base/cleanup.h"
 #include "base/text.h"
+#include "cli/shown.h"
 #include "machine/machine.h"
 
 #include <string.h>
@@ -84,69 +85,13 @@ static bool same_range(const struct machine *machine, struct range a, struct ran
 		range_;                                                                              \
 	})
 
-static void add_size(struct text *text, const struct fact *bytes)
-{
-	static const char *const units[] = { "KiB", "MiB", "GiB", "TiB" };
-	double value = (double)bytes->value / 1024;
-	size_t unit = 0;
-
-	if (bytes->state != FACT_KNOWN) {
-		text_add(text, "size unknown");
-		return;
-	}
-	for (; value >= 1024 && unit + 1 < ARRAY_SIZE(units); unit++)
-		value /= 1024;
-	text_add(text, "%.1f %s", value, units[unit]);
-}
-
-/* One run of numbers of equal step from `first`: its last number and step. */
-static int run_end(hwloc_const_bitmap_t set, int first, int *ret_step)
-{
-	int next = hwloc_bitmap_next(set, first), last = first;
-
-	*ret_step = next < 0 ? 1 : next - first;
-	while (next >= 0 && next - last == *ret_step) {
-		last = next;
-		next = hwloc_bitmap_next(set, last);
-	}
-	/* Two numbers are no pattern. */
-	if (*ret_step > 1 && last == first + *ret_step)
-		last = first;
-	return last;
-}
-
-/* A list text of at most `room` columns; round-robin numbers as "0-38:2", the rest cut off and counted. */
-static void add_list(struct text *text, hwloc_const_bitmap_t set, size_t room)
-{
-	size_t used = 0;
-	int step = 1;
-
-	for (int first = hwloc_bitmap_first(set), last; first >= 0; first = hwloc_bitmap_next(set, last)) {
-		char piece[64];
-		int n;
-
-		last = run_end(set, first, &step);
-		n = snprintf(piece, sizeof(piece), "%s%d", used ? "," : "", first);
-		if (last > first)
-			n += snprintf(piece + n, sizeof(piece) - (size_t)n, "-%d", last);
-		if (last > first && step > 1)
-			n += snprintf(piece + n, sizeof(piece) - (size_t)n, ":%d", step);
-		if (used + (size_t)n + strlen(",...") > room) {
-			text_add(text, ",...");
-			return;
-		}
-		text_add(text, "%s", piece);
-		used += (size_t)n;
-	}
-}
-
 /* "CPUs LIST" to the end of the line that began at `line_start`. */
 static void add_cpus(struct tree *tree, size_t line_start, const char *label, hwloc_const_bitmap_t set)
 {
 	const size_t column = tree->text.length - line_start + strlen(label);
 
 	text_add(&tree->text, "%s", label);
-	add_list(&tree->text, set, column < WIDTH ? WIDTH - column : 0);
+	shown_list(&tree->text, set, column < WIDTH ? WIDTH - column : 0);
 	text_add(&tree->text, "\n");
 }
 
@@ -178,7 +123,7 @@ static void add_node(struct tree *tree, int indent, int node_idx)
 	if (node->memory_bytes.state == FACT_KNOWN && !node->memory_bytes.value)
 		text_add(&tree->text, "no memory");
 	else
-		add_size(&tree->text, &node->memory_bytes);
+		shown_size(&tree->text, &node->memory_bytes);
 	if (!hwloc_bitmap_isset(tree->machine->limits.nodes_os, node->os))
 		text_add(&tree->text, " (memory not allowed)");
 	if (hwloc_bitmap_iszero(node->pus_os)) {
@@ -265,7 +210,7 @@ static void add_l3s(struct tree *tree, int indent, struct range node)
 			if (count > 1)
 				text_add(&tree->text, "%zu x ", count);
 			text_add(&tree->text, "L3 ");
-			add_size(&tree->text, &machine->caches[machine->cores[c].l3_idx].size_bytes);
+			shown_size(&tree->text, &machine->caches[machine->cores[c].l3_idx].size_bytes);
 			text_add(&tree->text, ":");
 		}
 		add_cores(tree, indent, l3);

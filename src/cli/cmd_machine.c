@@ -8,6 +8,7 @@
 #include "cli/option.h"
 #include "cli/output.h"
 #include "cli/plan_document.h"
+#include "cli/svg.h"
 #include "machine/machine.h"
 
 #include <string.h>
@@ -56,15 +57,18 @@ int cmd_machine(struct invocation *invocation)
 {
 	const struct options *options = &invocation->options;
 	cleanup_decision struct decision decision = { 0 };
-	cleanup_free char *result = NULL;
+	cleanup_free char *result = NULL, *picture = NULL;
 	struct err err = { 0 };
 
 	if (invocation->word_count) {
 		output_line("unexpected '%s'; try 'fettle machine --help'", invocation->words[0]);
 		return EXIT_USAGE;
 	}
+	if (output_check_picture(options, &err) < 0)
+		return output_failure(EXIT_USAGE, &err);
 	if (decide_machine(options, false, &decision, &err) < 0)
 		return output_failure(decision.exit_code ? decision.exit_code : EXIT_FAILED, &err);
 	result = options->json ? as_json(decision.machine) : as_text(decision.machine, options);
-	return output_result(invocation, result);
+	picture = options->svg ? svg_picture(decision.machine, NULL) : NULL;
+	return output_with_picture(invocation, picture, result);
 }

@@ -7,6 +7,7 @@
 #include "cli/output.h"
 #include "cli/plan_document.h"
 #include "cli/plan_text.h"
+#include "cli/svg.h"
 #include "plan/plan.h"
 
 #include <stdlib.h>
@@ -61,13 +62,15 @@ int cmd_plan(struct invocation *invocation)
 	const struct options *options = &invocation->options;
 	const char *program = invocation->words[0];
 	cleanup_decision struct decision decision = { 0 };
-	cleanup_free char *result = NULL;
+	cleanup_free char *result = NULL, *picture = NULL;
 	struct err err = { 0 };
 
 	if (options->why && options->json) {
 		output_line("options '--why' and '--json' do not go together: --why explains in words");
 		return EXIT_USAGE;
 	}
+	if (output_check_picture(options, &err) < 0)
+		return output_failure(EXIT_USAGE, &err);
 	if (decide_machine(options, true, &decision, &err) < 0 ||
 	    decide_workload(options, (const char *const *)environ, program, false, &decision, &err) < 0 ||
 	    decide_plan(&decision, &err) < 0 || note_missing_program(&decision, program, &err) < 0)
@@ -75,5 +78,6 @@ int cmd_plan(struct invocation *invocation)
 	result = options->json ? as_json(&decision, &err) : as_text(&decision, options, &err);
 	if (!result)
 		return output_failure(err.code == -EINVAL ? EXIT_USAGE : EXIT_FAILED, &err);
-	return output_result(invocation, result);
+	picture = options->svg ? svg_picture(decision.machine, decision.plan) : NULL;
+	return output_with_picture(invocation, picture, result);
 }

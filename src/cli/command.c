@@ -27,10 +27,12 @@ static const struct option_table run_options = { "Saved plan", run_rows, 1 };
 
 const struct option_table *const global_tables[] = { &machine_options, &common_options, &version_options, NULL };
 
-static const struct option_table *const machine_tables[] = { &machine_options, &common_options, &help_options, NULL };
-static const struct option_table *const plan_tables[] = { &planning_options, &instance_options, &settings_options,
-							  &plan_options,     &machine_options,  &common_options,
-							  &cache_options,    &help_options,     NULL };
+static const struct option_table *const machine_tables[] = { &machine_options, &picture_options, &common_options,
+							     &help_options, NULL };
+static const struct option_table *const plan_tables[] = {
+	&planning_options, &instance_options, &settings_options, &plan_options, &machine_options,
+	&picture_options,  &common_options,   &cache_options,    &help_options, NULL
+};
 static const struct option_table *const run_tables[] = { &planning_options, &instance_options, &settings_options,
 							 &run_options,      &machine_options,  &common_options,
 							 &cache_options,    &help_options,     NULL };

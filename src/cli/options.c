@@ -26,6 +26,11 @@ static const struct option common_rows[] = {
 };
 TABLE(common_options, "Common", common_rows);
 
+static const struct option picture_rows[] = {
+	{ "svg", "FILE", "also draw it into FILE; -: on standard output", OPTION_FILE, .offset = AT(svg) },
+};
+TABLE(picture_options, "Picture", picture_rows);
+
 static const struct option planning_rows[] = {
 	{ "instances", "N", "start N instances side by side", OPTION_COUNT, .offset = AT(request.instances) },
 	{ "cores-per-instance", "N", "cores of each; 0: even, -1: use the remainder too", OPTION_CORES,

@@ -18,6 +18,8 @@ struct options {
 	bool json, dry_run, quiet, verbose, help, version;
 	const char *output;
 
+	const char *svg; /* machine, plan */
+
 	/* where something is planned */
 	struct request request;
 	struct option_texts set, unset, without;
@@ -30,6 +32,7 @@ struct options {
 
 extern const struct option_table machine_options;  /* which machine, and what of it */
 extern const struct option_table common_options;   /* --json, --output, -q ... */
+extern const struct option_table picture_options;  /* --svg */
 extern const struct option_table planning_options; /* the request */
 extern const struct option_table instance_options; /* --instance */
 extern const struct option_table cache_options;    /* --no-cache */

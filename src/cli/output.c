@@ -112,6 +112,43 @@ int output_result(const struct invocation *invocation, const char *data)
 	return r < 0 ? output_failure(invocation->command->failure, &err) : EXIT_OK;
 }
 
+static bool is_stdout(const char *path)
+{
+	return strcmp(path, "-") == 0;
+}
+
+int output_check_picture(const struct options *options, struct err *err)
+{
+	if (!options->svg)
+		return 0;
+	if (options->output && strcmp(options->svg, options->output) == 0)
+		return err_set(err, -EINVAL, "options '--svg' and '--output' name the same file '%s'", options->svg);
+	if (options->json && !options->output && is_stdout(options->svg))
+		return err_set(err, -EINVAL,
+			       "options '--svg -' and '--json' do not go together without --output: both would be "
+			       "standard output");
+	return 0;
+}
+
+int output_with_picture(const struct invocation *invocation, const char *svg, const char *data)
+{
+	const struct options *options = &invocation->options;
+	struct err err = { 0 };
+	int r;
+
+	if (!options->svg)
+		return output_result(invocation, data);
+	if (!svg || !data)
+		r = err_nomem(&err);
+	else
+		r = output_write(is_stdout(options->svg) ? NULL : options->svg, svg, &err);
+	if (r < 0)
+		return output_failure(invocation->command->failure, &err);
+	if (is_stdout(options->svg) && !options->output)
+		return EXIT_OK;
+	return output_result(invocation, data);
+}
+
 static void add_escaped(struct text *line, const char *words)
 {
 	for (; *words; words++) {

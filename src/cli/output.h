@@ -7,6 +7,7 @@
 
 struct err;
 struct invocation;
+struct options;
 
 /*
  * Write a result: to `path`, whole or not at all (a temporary file beside it is renamed over it; a device
@@ -16,6 +17,15 @@ int output_write(const char *path, const char *data, struct err *err);
 
 /* As output_write() with the command's --output; returns the command's exit code. `data` NULL: memory ran out. */
 int output_result(const struct invocation *invocation, const char *data);
+
+/*
+ * As output_result(), with a picture for --svg FILE written first, whole or not at all. With "--svg -" the picture
+ * takes standard output, and `data` is written to --output FILE alone. `svg` is only looked at when --svg was given.
+ */
+int output_with_picture(const struct invocation *invocation, const char *svg, const char *data);
+
+/* -EINVAL and one line when --svg and the result would get into the same file. */
+int output_check_picture(const struct options *options, struct err *err);
 
 /* One line on stderr: "fettle: ...". Control characters are shown as \xNN, so that a line stays one line. */
 void output_line(const char *format, ...) __attribute__((format(printf, 1, 2)));

@@ -3,6 +3,7 @@
 #include "base/err.h"
 #include "base/text.h"
 #include "cli/cmd_machine_tree.h"
+#include "cli/colour.h"
 #include "cli/command.h"
 #include "cli/decide.h"
 #include "cli/option.h"
@@ -34,7 +35,8 @@ static void add_fact(struct text *text, const char *name, const struct fact *fac
 /* The tree, then the verdict; -q: the verdict alone; -v: where the limits were found. */
 static char *as_text(const struct machine *machine, const struct options *options)
 {
-	cleanup_free char *tree = options->quiet ? NULL : machine_tree(machine);
+	const struct colour *colour = colour_of(options);
+	cleanup_free char *tree = options->quiet ? NULL : machine_tree(machine, colour);
 	cleanup_free char *summary = machine_summary(machine);
 	struct text text = TEXT_INIT;
 
@@ -44,7 +46,7 @@ static char *as_text(const struct machine *machine, const struct options *option
 		text_add_bytes(&text, tree, strlen(tree));
 	text_add(&text, "%s\n", summary);
 	if (options->verbose) {
-		text_add(&text, "\nLimits\n");
+		text_add(&text, "\n%sLimits%s\n", colour->bold, colour->off);
 		add_fact(&text, "CPUs", &machine->limits.pus);
 		add_fact(&text, "nodes", &machine->limits.nodes);
 		add_fact(&text, "CPU quota", &machine->limits.quota_milli);

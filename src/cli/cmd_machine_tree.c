@@ -3,6 +3,7 @@
 
 #include "base/cleanup.h"
 #include "base/text.h"
+#include "cli/colour.h"
 #include "cli/shown.h"
 #include "machine/machine.h"
 
@@ -17,6 +18,7 @@ struct range {
 
 struct tree {
 	const struct machine *machine;
+	const struct colour *colour; /* begins before a line is measured, or behind what is: columns stay true */
 	struct text text;
 	int shown_node; /* a node over several packages is printed once, above them */
 };
@@ -98,7 +100,7 @@ static void add_cpus(struct tree *tree, size_t line_start, const char *label, hw
 /* Say so where not all of `set` may be used. */
 static void add_allowed(struct tree *tree, int indent, hwloc_const_bitmap_t set)
 {
-	const size_t start = tree->text.length;
+	size_t start;
 	cleanup_bitmap hwloc_bitmap_t allowed = hwloc_bitmap_alloc();
 
 	if (!allowed || hwloc_bitmap_and(allowed, set, tree->machine->limits.pus_os) < 0) {
@@ -107,9 +109,10 @@ static void add_allowed(struct tree *tree, int indent, hwloc_const_bitmap_t set)
 	}
 	if (hwloc_bitmap_isequal(allowed, set))
 		return;
+	start = tree->text.length;
 	text_add(&tree->text, "%*s", indent, "");
 	if (hwloc_bitmap_iszero(allowed))
-		text_add(&tree->text, "none of its CPUs allowed\n");
+		text_add(&tree->text, "%snone of its CPUs allowed%s\n", tree->colour->dim, tree->colour->off);
 	else
 		add_cpus(tree, start, "allowed CPUs ", allowed);
 }
@@ -140,12 +143,12 @@ static void add_core_class(struct tree *tree, size_t count, const struct machine
 	const struct machine_kind *kind = &tree->machine->kinds[core->kind_idx];
 	const unsigned allowed = allowed_pus(tree->machine, core);
 
-	text_add(&tree->text, "%zu %score%s x %u thread%s", count, kind->small ? "efficiency " : "", plural(count),
-		 core->pu_count, plural(core->pu_count));
+	text_add(&tree->text, "%s%zu %score%s x %u thread%s", allowed ? "" : tree->colour->dim, count,
+		 kind->small ? "efficiency " : "", plural(count), core->pu_count, plural(core->pu_count));
 	if (tree->machine->kind_count > 1 && kind->max_mhz.state == FACT_KNOWN)
 		text_add(&tree->text, ", up to %llu MHz", (unsigned long long)kind->max_mhz.value);
 	if (!allowed)
-		text_add(&tree->text, ", not allowed");
+		text_add(&tree->text, ", not allowed%s", tree->colour->off);
 	else if (allowed < core->pu_count)
 		text_add(&tree->text, ", %u of %u threads allowed", allowed, core->pu_count);
 	text_add(&tree->text, "\n");
@@ -238,6 +241,7 @@ static bool spans_packages(const struct machine *machine, int node_idx)
 static size_t add_package(struct tree *tree, size_t first)
 {
 	const struct machine *machine = tree->machine;
+	const struct colour *colour = tree->colour;
 	const struct machine_core *core = &machine->cores[first];
 	const bool spanned = spans_packages(machine, core->node_idx);
 	const int indent = spanned ? INDENT : 0;
@@ -258,12 +262,12 @@ static size_t add_package(struct tree *tree, size_t first)
 		count++;
 	}
 	if (core->package_idx == MACHINE_NONE)
-		text_add(&tree->text, "%*sno package\n", indent, "");
+		text_add(&tree->text, "%*s%sno package%s\n", indent, "", colour->bold, colour->off);
 	else if (count > 1)
-		text_add(&tree->text, "%*spackages %d-%d, each\n", indent, "", core->package_idx,
-			 machine->cores[end - 1].package_idx);
+		text_add(&tree->text, "%*s%spackages %d-%d%s, each\n", indent, "", colour->bold, core->package_idx,
+			 machine->cores[end - 1].package_idx, colour->off);
 	else
-		text_add(&tree->text, "%*spackage %d\n", indent, "", core->package_idx);
+		text_add(&tree->text, "%*s%spackage %d%s\n", indent, "", colour->bold, core->package_idx, colour->off);
 	for (size_t c = package.first; c < package.end; c = node.end) {
 		const int node_idx = machine->cores[c].node_idx;
 
@@ -327,12 +331,12 @@ static void add_distances(struct tree *tree)
 	}
 }
 
-char *machine_tree(const struct machine *machine)
+char *machine_tree(const struct machine *machine, const struct colour *colour)
 {
-	struct tree tree = { .machine = machine, .text = TEXT_INIT, .shown_node = MACHINE_NONE };
+	struct tree tree = { .machine = machine, .colour = colour, .text = TEXT_INIT, .shown_node = MACHINE_NONE };
 
-	text_add(&tree.text, "%.50s, %.20s\n", machine->model ? machine->model : "model unknown",
-		 machine->architecture ? machine->architecture : "architecture unknown");
+	text_add(&tree.text, "%s%.50s%s, %.20s\n", colour->bold, machine->model ? machine->model : "model unknown",
+		 colour->off, machine->architecture ? machine->architecture : "architecture unknown");
 	for (size_t c = 0; c < machine->core_count;)
 		c = add_package(&tree, c);
 	/* Memory without cores of its own: another node's twin, a device, an expander. */

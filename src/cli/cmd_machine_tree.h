@@ -5,7 +5,8 @@
  */
 #pragma once
 
+struct colour;
 struct machine;
 
 /* The lines, each ended by a newline. The caller frees them; NULL when memory ran out. */
-char *machine_tree(const struct machine *machine);
+char *machine_tree(const struct machine *machine, const struct colour *colour);

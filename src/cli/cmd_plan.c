@@ -2,6 +2,7 @@
 #include "base/cleanup.h"
 #include "base/err.h"
 #include "base/text.h"
+#include "cli/colour.h"
 #include "cli/command.h"
 #include "cli/decide.h"
 #include "cli/output.h"
@@ -29,6 +30,7 @@ static char *as_json(const struct decision *decision, struct err *err)
 
 static char *as_text(const struct decision *decision, const struct options *options, struct err *err)
 {
+	const struct colour *colour = colour_of(options);
 	cleanup_text struct text text = TEXT_INIT;
 	char *taken;
 
@@ -36,9 +38,9 @@ static char *as_text(const struct decision *decision, const struct options *opti
 		if (plan_text_why(decision->plan, decision->settings, options->why, &text, err) < 0)
 			return NULL;
 	} else {
-		plan_text_table(decision->machine, decision->plan, &text);
+		plan_text_table(decision->machine, decision->plan, colour, &text);
 		if (!options->quiet)
-			plan_text_reasons(decision->plan, decision->settings, options->verbose, &text);
+			plan_text_reasons(decision->plan, decision->settings, options->verbose, colour, &text);
 	}
 	taken = text_take(&text);
 	if (!taken)

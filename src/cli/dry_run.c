@@ -4,6 +4,7 @@
 #include "base/cleanup.h"
 #include "base/cpulist.h"
 #include "base/text.h"
+#include "cli/colour.h"
 #include "cli/decide.h"
 #include "cli/plan_text.h"
 #include "cli/quote.h"
@@ -78,7 +79,7 @@ static void add_environment(const struct decision *decision, const struct launch
 void dry_run_text(const struct decision *decision, const struct launch_program *program,
 		  const struct launch_child *children, size_t count, struct text *text)
 {
-	plan_text_table(decision->machine, decision->plan, text);
+	plan_text_table(decision->machine, decision->plan, &colour_none, text);
 	for (size_t i = 0; i < count; i++) {
 		const unsigned index = children[i].instance->index;
 

@@ -6,6 +6,7 @@
 #include "base/err.h"
 #include "base/record.h"
 #include "base/text.h"
+#include "cli/colour.h"
 #include "cli/option.h"
 #include "machine/machine.h"
 #include "plan/plan.h"
@@ -59,7 +60,8 @@ static void table_row(const struct plan_instance *instance, struct text *text)
 	text_add(text, "\n");
 }
 
-void plan_text_table(const struct machine *machine, const struct plan *plan, struct text *text)
+void plan_text_table(const struct machine *machine, const struct plan *plan, const struct colour *colour,
+		     struct text *text)
 {
 	cleanup_free char *summary = machine_summary(machine);
 
@@ -67,20 +69,20 @@ void plan_text_table(const struct machine *machine, const struct plan *plan, str
 		text->failed = true;
 	else
 		option_wrap(text, summary, 0, 2);
-	text_add(text, "\n  instance  cores  threads  pin       memory        CPUs\n");
+	text_add(text, "\n%s  instance  cores  threads  pin       memory        CPUs%s\n", colour->bold, colour->off);
 	for (size_t i = 0; i < plan->instance_count; i++)
 		table_row(&plan->instances[i], text);
 	if (!hwloc_bitmap_iszero(plan->unused_pus_os)) {
-		text_add(text, "  %8s%41s", "unused", "");
+		text_add(text, "%s  %8s%41s", colour->dim, "unused", "");
 		add_list(text, plan->unused_pus_os);
-		text_add(text, "\n");
+		text_add(text, "%s\n", colour->off);
 	}
 }
 
-static void add_notes(const struct plan_notes *notes, const char *title, struct text *text)
+static void add_notes(const struct plan_notes *notes, const char *title, const struct colour *colour, struct text *text)
 {
 	if (notes->count)
-		text_add(text, "\n%s\n", title);
+		text_add(text, "\n%s%s%s\n", colour->bold, title, colour->off);
 	for (size_t i = 0; i < notes->count; i++) {
 		const struct plan_note *note = &notes->items[i];
 		cleanup_text struct text words = TEXT_INIT;
@@ -114,14 +116,15 @@ static void add_setting(const struct setting *setting, bool verbose, struct text
 	}
 }
 
-void plan_text_reasons(const struct plan *plan, const struct settings *settings, bool verbose, struct text *text)
+void plan_text_reasons(const struct plan *plan, const struct settings *settings, bool verbose,
+		       const struct colour *colour, struct text *text)
 {
 	const bool fold = !verbose && plan->instance_count > INSTANCES_SHOWN;
 	bool folded = false;
 
-	add_notes(&plan->reasons, "Why", text);
+	add_notes(&plan->reasons, "Why", colour, text);
 	if (settings->count)
-		text_add(text, "\nSettings\n");
+		text_add(text, "\n%sSettings%s\n", colour->bold, colour->off);
 	for (size_t i = 0; i < settings->count; i++) {
 		const struct setting *setting = &settings->items[i];
 
@@ -134,7 +137,7 @@ void plan_text_reasons(const struct plan *plan, const struct settings *settings,
 	}
 	if (folded)
 		text_add(text, "  (the other instances have their own values: -v shows them)\n");
-	add_notes(&plan->warnings, "Warnings", text);
+	add_notes(&plan->warnings, "Warnings", colour, text);
 }
 
 static void explain_setting(const struct setting *setting, struct text *text)

@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 
+struct colour;
 struct err;
 struct machine;
 struct plan;
@@ -15,10 +16,12 @@ struct settings;
 struct text;
 
 /* The machine in one line and the table of instances. */
-void plan_text_table(const struct machine *machine, const struct plan *plan, struct text *text);
+void plan_text_table(const struct machine *machine, const struct plan *plan, const struct colour *colour,
+		     struct text *text);
 
 /* Reasons, settings and warnings. `verbose`: every setting with its reason and risk. */
-void plan_text_reasons(const struct plan *plan, const struct settings *settings, bool verbose, struct text *text);
+void plan_text_reasons(const struct plan *plan, const struct settings *settings, bool verbose,
+		       const struct colour *colour, struct text *text);
 
 /* Everything about the setting, rule or warning of this name. -EINVAL, listing the names, when there is none. */
 int plan_text_why(const struct plan *plan, const struct settings *settings, const char *name, struct text *text,

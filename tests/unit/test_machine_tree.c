@@ -3,6 +3,7 @@
 #include "base/cleanup.h"
 #include "base/err.h"
 #include "cli/cmd_machine_tree.h"
+#include "cli/colour.h"
 #include "machine/machine.h"
 #include "machine/narrow.h"
 
@@ -26,7 +27,7 @@ static char *tree_of(const char *spec, const struct machine_narrow *narrow)
 		fail_msg("%s: %s", spec, err.text);
 	if (narrow)
 		assert_int_equal(machine_narrow(machine, narrow, &err), 0);
-	tree = machine_tree(machine);
+	tree = machine_tree(machine, &colour_none);
 	assert_non_null(tree);
 	return tree;
 }
@@ -127,6 +128,34 @@ static void big_machines_fit_a_terminal(void **state)
 	assert_non_null(strstr(some, ":3"));
 }
 
+/* Emphasis is between the words, never instead of one: what is not allowed still says so, and columns stay. */
+static void emphasis_changes_no_word(void **state)
+{
+	static const struct colour loud = { "<", "{", ">" };
+	const struct machine_narrow narrow = { .allowed_pus = "0-287:3", .allowed_nodes = "0" };
+	cleanup_machine struct machine *machine = NULL;
+	cleanup_free char *plain = NULL, *marked = NULL;
+	struct err err = { 0 };
+	size_t kept = 0;
+
+	(void)state;
+	assert_int_equal(machine_read("synthetic:package:8 numa:2 l3:3 core:6 pu:2", &machine, &err), 0);
+	assert_int_equal(machine_narrow(machine, &narrow, &err), 0);
+	plain = machine_tree(machine, &colour_none);
+	marked = machine_tree(machine, &loud);
+	assert_non_null(plain);
+	assert_non_null(marked);
+	assert_non_null(strstr(marked, "\n<package 7>\n"));
+	assert_non_null(strstr(marked, "{none of its CPUs allowed>\n"));
+	assert_non_null(strstr(marked, "{6 cores x 2 threads, not allowed>\n"));
+	for (const char *c = marked; *c; c++) {
+		if (!strchr("<{>", *c))
+			marked[kept++] = *c;
+	}
+	marked[kept] = '\0';
+	assert_string_equal(marked, plain);
+}
+
 static void every_captured_machine_fits_a_terminal(void **state)
 {
 	const char *shared = getenv("FETTLE_SHARED");
@@ -155,6 +184,7 @@ int main(void)
 		cmocka_unit_test(what_is_not_allowed_is_marked),
 		cmocka_unit_test(memory_without_cpus_is_shown),
 		cmocka_unit_test(big_machines_fit_a_terminal),
+		cmocka_unit_test(emphasis_changes_no_word),
 		cmocka_unit_test(every_captured_machine_fits_a_terminal),
 	};
 

@@ -117,12 +117,16 @@ static void add_allowed(struct tree *tree, int indent, hwloc_const_bitmap_t set)
 		add_cpus(tree, start, "allowed CPUs ", allowed);
 }
 
-static void add_node(struct tree *tree, int indent, int node_idx)
+/* Nodes nodes[first..last], which are alike. */
+static void add_nodes(struct tree *tree, int indent, size_t first, size_t last)
 {
-	const struct machine_node *node = &tree->machine->nodes[node_idx];
+	const struct machine_node *node = &tree->machine->nodes[first];
 	const size_t start = tree->text.length;
 
-	text_add(&tree->text, "%*snode %u  ", indent, "", node->os);
+	if (last > first)
+		text_add(&tree->text, "%*snodes %u-%u, each  ", indent, "", node->os, tree->machine->nodes[last].os);
+	else
+		text_add(&tree->text, "%*snode %u  ", indent, "", node->os);
 	if (node->memory_bytes.state == FACT_KNOWN && !node->memory_bytes.value)
 		text_add(&tree->text, "no memory");
 	else
@@ -135,6 +139,11 @@ static void add_node(struct tree *tree, int indent, int node_idx)
 	}
 	add_cpus(tree, start, "  CPUs ", node->pus_os);
 	add_allowed(tree, indent + INDENT, node->pus_os);
+}
+
+static void add_node(struct tree *tree, int indent, int node_idx)
+{
+	add_nodes(tree, indent, (size_t)node_idx, (size_t)node_idx);
 }
 
 /* "8 efficiency cores x 1 thread, up to 3400 MHz, not allowed" */
@@ -331,6 +340,34 @@ static void add_distances(struct tree *tree)
 	}
 }
 
+/* Would both print the same behind their numbers, and no CPUs? */
+static bool same_memory(const struct machine *machine, size_t a, size_t b)
+{
+	const struct machine_node *x = &machine->nodes[a], *y = &machine->nodes[b];
+
+	return hwloc_bitmap_iszero(x->pus_os) && hwloc_bitmap_iszero(y->pus_os) &&
+	       x->memory_bytes.state == y->memory_bytes.state && x->memory_bytes.value == y->memory_bytes.value &&
+	       !hwloc_bitmap_isset(machine->limits.nodes_os, x->os) ==
+		       !hwloc_bitmap_isset(machine->limits.nodes_os, y->os);
+}
+
+/* Memory without cores of its own: another node's twin, a device, an expander. */
+static void add_other_nodes(struct tree *tree)
+{
+	const struct machine *machine = tree->machine;
+	size_t last;
+
+	for (size_t first = 0; first < machine->node_count; first = last + 1) {
+		last = first;
+		if (is_home(machine, (int)first))
+			continue;
+		while (last + 1 < machine->node_count && machine->nodes[last + 1].os == machine->nodes[last].os + 1 &&
+		       same_memory(machine, first, last + 1))
+			last++;
+		add_nodes(tree, 0, first, last);
+	}
+}
+
 char *machine_tree(const struct machine *machine, const struct colour *colour)
 {
 	struct tree tree = { .machine = machine, .colour = colour, .text = TEXT_INIT, .shown_node = MACHINE_NONE };
@@ -339,11 +376,7 @@ char *machine_tree(const struct machine *machine, const struct colour *colour)
 		 colour->off, machine->architecture ? machine->architecture : "architecture unknown");
 	for (size_t c = 0; c < machine->core_count;)
 		c = add_package(&tree, c);
-	/* Memory without cores of its own: another node's twin, a device, an expander. */
-	for (size_t i = 0; i < machine->node_count; i++) {
-		if (!is_home(machine, (int)i))
-			add_node(&tree, 0, (int)i);
-	}
+	add_other_nodes(&tree);
 	add_distances(&tree);
 	return text_take(&tree.text);
 }

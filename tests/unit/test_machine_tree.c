@@ -113,6 +113,29 @@ static void memory_without_cpus_is_shown(void **state)
 	assert_non_null(strstr(tree, "        4  15  12  10\n"));
 }
 
+/* A GPU's memory partitions: nodes without CPUs, all alike. */
+static void equal_memory_without_cpus_is_one_line(void **state)
+{
+	cleanup_machine struct machine *machine = NULL;
+	cleanup_free char *folded = NULL, *apart = NULL;
+	struct err err = { 0 };
+
+	(void)state;
+	assert_int_equal(machine_read("synthetic:numa:5 core:1 pu:1", &machine, &err), 0);
+	for (size_t i = 2; i < 5; i++)
+		hwloc_bitmap_zero(machine->nodes[i].pus_os);
+	for (size_t c = 2; c < 5; c++)
+		machine->cores[c].node_idx = 0;
+	folded = machine_tree(machine, &colour_none);
+	assert_non_null(folded);
+	assert_non_null(strstr(folded, "\nnodes 2-4, each  1.0 GiB  no CPUs\n"));
+	hwloc_bitmap_clr(machine->limits.nodes_os, 4);
+	apart = machine_tree(machine, &colour_none);
+	assert_non_null(apart);
+	assert_non_null(
+		strstr(apart, "\nnodes 2-3, each  1.0 GiB  no CPUs\nnode 4  1.0 GiB (memory not allowed)  no CPUs\n"));
+}
+
 static void big_machines_fit_a_terminal(void **state)
 {
 	/* 576 PUs, then every third of them allowed. */
@@ -183,6 +206,7 @@ int main(void)
 		cmocka_unit_test(equal_things_are_one_line),
 		cmocka_unit_test(what_is_not_allowed_is_marked),
 		cmocka_unit_test(memory_without_cpus_is_shown),
+		cmocka_unit_test(equal_memory_without_cpus_is_one_line),
 		cmocka_unit_test(big_machines_fit_a_terminal),
 		cmocka_unit_test(emphasis_changes_no_word),
 		cmocka_unit_test(every_captured_machine_fits_a_terminal),

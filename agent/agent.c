@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "agent.h"
 
+#include "denormal.h"
+
 #include "base/record.h"
 
 #include <dlfcn.h>
@@ -105,16 +107,21 @@ static unsigned read_ours(const char *list, size_t length)
 	return ours;
 }
 
-/* The plan's word on this process. Anything odd in it: no word. */
-static bool read_plan(void)
+static bool plan_says(const char *record, const char *key, const char *value)
 {
-	static const char threads[] = "threads";
-	const char *record = getenv(RECORD_VARIABLE);
+	size_t length;
+	const char *said = record_field(record, key, &length);
+
+	return said && length == strlen(value) && memcmp(said, value, length) == 0;
+}
+
+/* The plan's word on the children of this process. Anything odd in it: no word. */
+static bool read_plan(const char *record)
+{
 	const char *mask, *set;
 	size_t length;
-	const char *pin = record_field(record, "pin=", &length);
 
-	if (!pin || length != sizeof(threads) - 1 || memcmp(pin, threads, length) != 0)
+	if (!plan_says(record, "pin=", "threads"))
 		return false;
 	mask = record_field(record, "mask=", &length);
 	if (!mask || !mask_parse(mask, length, &agent.mask))
@@ -127,12 +134,17 @@ static bool read_plan(void)
 __attribute__((constructor)) static void agent_start(void)
 {
 	const int kept = errno;
+	const char *record;
 
 	if (atomic_exchange(&agent.ready, true))
 		return;
 	find_behind();
+	record = getenv(RECORD_VARIABLE);
+	/* Now, while there is one thread: those to come are made as copies of it. */
+	if (plan_says(record, "fp=", "flush"))
+		(void)denormal_flush();
 	agent.process = getpid();
-	agent.active = read_plan() && pthread_atfork(NULL, NULL, in_child) == 0;
+	agent.active = read_plan(record) && pthread_atfork(NULL, NULL, in_child) == 0;
 	errno = kept;
 }
 

@@ -10,7 +10,9 @@
  * as its parent and all its siblings (multiprocessing's spawn): what fettle set for binding is left out of its
  * environment.
  *
- * Inert unless FETTLE_PLAN says pin=threads and has a mask. Hooks keep errno,
+ * It also has the program count denormal numbers as zero where the plan says so (denormal.h).
+ *
+ * Inert unless FETTLE_PLAN says pin=threads and has a mask, or fp=flush. Hooks keep errno,
  * allocate nothing, print nothing and take no lock: they run between vfork() and exec.
  */
 #pragma once

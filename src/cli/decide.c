@@ -64,7 +64,8 @@ int decide_workload(const struct options *options, const char *const *environmen
 	return 0;
 }
 
-/* Where threads are pinned it is loaded; out of an inherited LD_PRELOAD an outer fettle's is taken. */
+/* Where threads are pinned or denormals flushed it is loaded; out of an inherited LD_PRELOAD an outer fettle's is
+ * taken. */
 static bool needs_agent(const struct decision *decision)
 {
 	const struct plan *plan = decision->plan;
@@ -73,7 +74,7 @@ static bool needs_agent(const struct decision *decision)
 		if (plan->instances[i].pin == PIN_THREADS)
 			return true;
 	}
-	return workload_getenv(&decision->workload, "LD_PRELOAD") != NULL;
+	return decision->workload.request.flush_denormals || workload_getenv(&decision->workload, "LD_PRELOAD") != NULL;
 }
 
 int decide_plan(struct decision *decision, struct err *err)

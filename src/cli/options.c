@@ -68,6 +68,8 @@ TABLE(cache_options, "Start-up", cache_rows);
 static const struct option settings_rows[] = {
 	{ "set", "NAME=VALUE", "set a variable; may be repeated", OPTION_TEXTS, .offset = AT(set) },
 	{ "unset", "NAME", "take a variable out; may be repeated", OPTION_TEXTS, .offset = AT(unset) },
+	{ "flush-denormals", NULL, "compute denormal numbers as zero: results change", OPTION_FLAG,
+	  .offset = AT(request.flush_denormals) },
 	{ "no", "FAMILY", "leave a family of settings alone; may be repeated", OPTION_TEXTS, .offset = AT(without) },
 };
 TABLE(settings_options, "Settings", settings_rows);

@@ -80,6 +80,8 @@ void run_words_plan(const struct options *options, const struct decision *decisi
 		text_add(&line, ", memory %s", memory_policy_words[first->memory_policy]);
 	if (tunables && tunables->origin == ORIGIN_PLAN && tunables->value)
 		text_add(&line, ", tuned glibc");
+	if (settings_find(decision->settings, "flush-denormals", first->index))
+		text_add(&line, ", denormals are zero");
 	if (line.data)
 		output_line("%s; 'fettle plan' says why", line.data);
 	if (options->verbose)

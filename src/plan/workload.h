@@ -57,6 +57,7 @@ struct request {
 	unsigned instance; /* run only this one of the plan */
 	enum memory_policy memory;
 	enum pin pin;
+	bool flush_denormals; /* results change: only when asked */
 };
 
 /* --set, --unset, --no: what the user says about single settings. Borrowed strings. */

@@ -3,6 +3,8 @@
  * The agent gives a forked child the instance's CPUs back when the OpenMP runtime has bound its parent's
  * main thread to one. It comes before the user's own preloads and never replaces them.
  */
+#include "settings/agent.h"
+
 #include "base/cleanup.h"
 #include "settings/rule.h"
 #include "settings/user.h"
@@ -21,8 +23,7 @@ static bool pins_threads(const struct settings_input *in)
 	return false;
 }
 
-/* Why the agent cannot be loaded into the program, or NULL. */
-static const char *refused(const struct settings_input *in)
+const char *agent_refused(const struct settings_input *in)
 {
 	const struct target *target = in->workload->target;
 	const struct wishes *wishes = &in->workload->wishes;
@@ -49,7 +50,7 @@ static const char *refused(const struct settings_input *in)
 
 static bool preload_applies(const struct settings_input *in, const struct plan_instance *instance)
 {
-	return instance->pin == PIN_THREADS && !refused(in);
+	return (instance->pin == PIN_THREADS || in->workload->request.flush_denormals) && !agent_refused(in);
 }
 
 /* Is this entry our agent: the very path, or (`by_name`) another fettle's copy of it? */
@@ -101,18 +102,32 @@ static void preload_users_part(const struct settings_input *in, const char *inhe
 	add_without_agent(inherited, in->workload->agent_path, true, users);
 }
 
+static void preload_explain(const struct settings_input *in, struct text *why)
+{
+	const char *semicolon = "";
+
+	if (pins_threads(in)) {
+		text_add(why,
+			 "gives forked children (data loaders) the instance's CPUs back: a runtime that pins threads "
+			 "binds the main one, and children inherit its one CPU (seen with libgomp 12)");
+		semicolon = "; it ";
+	}
+	if (in->workload->request.flush_denormals)
+		text_add(why, "%sflushes denormals in every thread (--flush-denormals)", semicolon);
+}
+
 static const struct setting_rule rules[] = {
 	{ .name = "LD_PRELOAD",
 	  .applies = preload_applies,
 	  .merge = preload_merge,
 	  .users_part = preload_users_part,
-	  .why = "fettle's agent gives forked children (data loaders) the instance's CPUs back: a runtime that pins "
-		 "threads binds the main one, and children inherit its one CPU (seen with libgomp 12)" },
+	  .explain = preload_explain,
+	  .why = "fettle's agent " },
 };
 
 static int agent_check(const struct settings_input *in)
 {
-	const char *reason = refused(in);
+	const char *reason = agent_refused(in);
 
 	if (!reason || !pins_threads(in))
 		return 0;

@@ -79,9 +79,10 @@ static int add_record(const struct plan *plan, const struct plan_instance *insta
 
 	if (!pus || !mask || !nodes)
 		return -ENOMEM;
-	text_add(&record, RECORD_VERSION "i=%u/%zu;cpus=%s;mask=%s;pin=%s;mem=%s%s%s;set=", instance->index,
+	text_add(&record, RECORD_VERSION "i=%u/%zu;cpus=%s;mask=%s;pin=%s;mem=%s%s%s;%sset=", instance->index,
 		 plan->instance_count, pus, mask, pin_words[instance->pin],
-		 memory_policy_words[instance->memory_policy], has_nodes ? ":" : "", has_nodes ? nodes : "");
+		 memory_policy_words[instance->memory_policy], has_nodes ? ":" : "", has_nodes ? nodes : "",
+		 settings_find(settings, setting_flush, instance->index) ? "fp=flush;" : "");
 	add_names(settings, instance->index, &record);
 	value = text_take(&record);
 	return value ? settings_add(settings, RECORD_VARIABLE, value,

@@ -40,7 +40,8 @@ struct setting_rule {
 	void (*explain)(const struct settings_input *in, struct text *why); /* adds to `why`; may be NULL */
 	const char *risk;
 	enum changes_numbers changes_numbers;
-	bool system_call; /* no variable: launch carries it out */
+	bool system_call; /* no variable: launch or the agent carries it out */
+	bool asked;       /* applies only on an option's word, which is then its origin */
 };
 
 struct setting_family {
@@ -49,18 +50,23 @@ struct setting_family {
 	size_t rule_count;
 	/* Conflicts with what the user set, as warnings and reasons; may be NULL. Returns 0 or -ENOMEM. */
 	int (*check)(const struct settings_input *in);
+	/* A wish that cannot be met: -EINVAL with a line that says why. May be NULL. Runs before any row is made. */
+	int (*refuse)(const struct settings_input *in, struct err *err);
 	/* --no was given: what else changes with it; may be NULL. Runs before any row is made. */
 	int (*left_out)(const struct settings_input *in);
 };
 
 extern const struct setting_family family_openmp, family_pools, family_allocator, family_affinity, family_memory,
-	family_agent;
+	family_agent, family_denormal;
 
 /* All families in the order of their rows, NULL-terminated. */
 extern const struct setting_family *const setting_families[];
 
 /* Families of rows that stand in no table: --set and --unset; what fettle tells its children. */
 extern const char family_user[], family_record[];
+
+/* The row that has FETTLE_PLAN tell the agent to flush denormals. */
+extern const char setting_flush[];
 
 /* The rule of this name, or NULL. */
 const struct setting_rule *setting_rule_find(const char *name);

@@ -180,7 +180,10 @@ static int add_instance_row(const struct setting_family *family, const struct se
 	if (ours && *users)
 		text_add(&why_text, "; what the user had set is kept");
 	why = text_take(&why_text);
-	row = rule_row(family, rule, (int)instance->index, ours ? ORIGIN_PLAN : ORIGIN_USER);
+	row = rule_row(family, rule, (int)instance->index,
+		       rule->asked ? ORIGIN_OPTION
+		       : ours      ? ORIGIN_PLAN
+				   : ORIGIN_USER);
 	return why ? settings_add(settings, rule->name, value, why, &row) : -ENOMEM;
 }
 
@@ -242,6 +245,8 @@ int settings_make(const struct machine *machine, const struct workload *workload
 	cleanup_settings struct settings *settings = NULL;
 	int r = wishes_check(&workload->wishes, err);
 
+	for (const struct setting_family *const *f = setting_families; *f && r == 0; f++)
+		r = (*f)->refuse && !wishes_without(&workload->wishes, (*f)->name) ? (*f)->refuse(&in, err) : 0;
 	if (r < 0)
 		return r;
 	settings = calloc(1, sizeof(*settings));

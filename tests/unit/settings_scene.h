@@ -8,6 +8,7 @@
 #include "base/err.h"
 #include "machine/machine.h"
 #include "plan/plan.h"
+#include "settings/rule.h"
 #include "settings/settings.h"
 #include "target/target.h"
 

@@ -284,27 +284,29 @@ static void the_agent_joins_the_users_preloads_once(void **state)
 	}
 }
 
+/* Programs the agent cannot be loaded into, and agents that cannot be loaded. */
+static const struct {
+	struct target target;
+	const char *agent;
+} without_agent[] = {
+	{ { .libc = TARGET_LIBC_NONE }, SCENE_AGENT },
+	{ { .libc = TARGET_LIBC_MUSL }, SCENE_AGENT },
+	{ { .libc = TARGET_LIBC_UNKNOWN }, SCENE_AGENT },
+	{ { .libc = TARGET_LIBC_GLIBC, .set_id = true }, SCENE_AGENT },
+	{ { .libc = TARGET_LIBC_GLIBC, .foreign = true }, SCENE_AGENT },
+	{ { .libc = TARGET_LIBC_GLIBC }, NULL },
+	{ { .libc = TARGET_LIBC_GLIBC }, "/opt/my programs/agent.so" },
+	{ { .libc = TARGET_LIBC_GLIBC }, "/opt/a:b/agent.so" },
+	{ { .libc = TARGET_LIBC_GLIBC }, "/opt/$LIB/agent.so" },
+};
+
 static void a_program_that_cannot_take_the_agent_is_warned_of(void **state)
 {
-	static const struct {
-		struct target target;
-		const char *agent;
-	} rows[] = {
-		{ { .libc = TARGET_LIBC_NONE }, SCENE_AGENT },
-		{ { .libc = TARGET_LIBC_MUSL }, SCENE_AGENT },
-		{ { .libc = TARGET_LIBC_UNKNOWN }, SCENE_AGENT },
-		{ { .libc = TARGET_LIBC_GLIBC, .set_id = true }, SCENE_AGENT },
-		{ { .libc = TARGET_LIBC_GLIBC, .foreign = true }, SCENE_AGENT },
-		{ { .libc = TARGET_LIBC_GLIBC }, NULL },
-		{ { .libc = TARGET_LIBC_GLIBC }, "/opt/my programs/agent.so" },
-		{ { .libc = TARGET_LIBC_GLIBC }, "/opt/a:b/agent.so" },
-		{ { .libc = TARGET_LIBC_GLIBC }, "/opt/$LIB/agent.so" },
-	};
 	struct scene *scene = *state;
 
-	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-		scene->target = rows[i].target;
-		scene->workload.agent_path = rows[i].agent;
+	for (size_t i = 0; i < ARRAY_SIZE(without_agent); i++) {
+		scene->target = without_agent[i].target;
+		scene->workload.agent_path = without_agent[i].agent;
 		scene_instances(scene, 1, PIN_THREADS);
 		scene_decide_in(scene, "LD_PRELOAD=/a.so", NULL);
 		assert_non_null(note(&scene->plan.warnings, "agent-not-loaded"));
@@ -312,6 +314,42 @@ static void a_program_that_cannot_take_the_agent_is_warned_of(void **state)
 		scene_instances(scene, 1, PIN_INSTANCE);
 		scene_decide_in(scene, NULL, NULL);
 		assert_null(note(&scene->plan.warnings, "agent-not-loaded"));
+	}
+}
+
+static void denormals_are_flushed_only_when_asked(void **state)
+{
+	struct scene *scene = *state;
+	const struct setting *row;
+
+	scene_instances(scene, 1, PIN_NONE);
+	scene_decide_in(scene, NULL, NULL);
+	assert_null(row_of(scene, setting_flush, 0));
+	assert_null(strstr(value_of(scene, "FETTLE_PLAN", 0), "fp="));
+	assert_seen(scene, 0, "LD_PRELOAD", NULL);
+	scene->workload.request.flush_denormals = true;
+	scene_decide_in(scene, "LD_PRELOAD=/a.so", NULL);
+	row = row_of(scene, setting_flush, 0);
+	assert_non_null(row);
+	assert_int_equal(row->origin, ORIGIN_OPTION);
+	assert_int_equal(row->changes_numbers, NUMBERS_CHANGED);
+	assert_seen(scene, 0, setting_flush, NULL);
+	assert_seen(scene, 0, "LD_PRELOAD", SCENE_AGENT ":/a.so");
+	assert_non_null(strstr(value_of(scene, "FETTLE_PLAN", 0), ";fp=flush;set="));
+}
+
+static void a_flush_that_nobody_would_carry_out_is_refused(void **state)
+{
+	struct scene *scene = *state;
+
+	scene_instances(scene, 1, PIN_INSTANCE);
+	scene->workload.request.flush_denormals = true;
+	for (size_t i = 0; i < ARRAY_SIZE(without_agent); i++) {
+		scene->target = without_agent[i].target;
+		scene->workload.agent_path = without_agent[i].agent;
+		assert_int_equal(scene_decide(scene), -EINVAL);
+		assert_non_null(strstr(scene->err.text, "--flush-denormals: "));
+		scene_forget(scene);
 	}
 }
 
@@ -377,6 +415,8 @@ int main(void)
 		TEST(kept_memory_is_an_eighth_of_each_instances_share),
 		TEST(the_agent_joins_the_users_preloads_once),
 		TEST(a_program_that_cannot_take_the_agent_is_warned_of),
+		TEST(denormals_are_flushed_only_when_asked),
+		TEST(a_flush_that_nobody_would_carry_out_is_refused),
 		TEST(binding_is_listed_but_no_variable),
 		TEST(the_record_tells_the_plan_and_what_is_ours),
 	};

@@ -11,6 +11,7 @@
 #include "cli/plan_document.h"
 #include "machine/machine.h"
 #include "plan/plan.h"
+#include "settings/record.h"
 #include "settings/settings.h"
 
 #include <string.h>
@@ -53,31 +54,9 @@ static bool users_word(const struct decision *decision, const struct setting *se
 /* The record names what fettle set: a variable that is the user's again goes out of it. */
 static void forget_in_records(struct settings *settings, const char *name)
 {
-	const size_t name_length = strlen(name);
-
 	for (size_t i = 0; i < settings->count; i++) {
-		char *record = settings->items[i].value;
-		size_t left = 0;
-		char *at;
-
-		if (strcmp(settings->items[i].name, RECORD_VARIABLE) != 0)
-			continue;
-		at = (char *)record_field(record, "set=", &left);
-		for (; at && left;) {
-			const char *comma = memchr(at, ',', left);
-			const size_t length = comma ? (size_t)(comma - at) : left;
-
-			if (length == name_length && memcmp(at, name, length) == 0) {
-				char *rest = at + length + !!comma;
-
-				if (!comma && at[-1] == ',')
-					at--;
-				memmove(at, rest, strlen(rest) + 1);
-				break;
-			}
-			at += length + !!comma;
-			left -= length + !!comma;
-		}
+		if (strcmp(settings->items[i].name, RECORD_VARIABLE) == 0)
+			record_forget(settings->items[i].value, name);
 	}
 }
 

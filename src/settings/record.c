@@ -102,3 +102,26 @@ int record_rows(const struct settings_input *in, struct settings *settings)
 	settings_collapse(settings, first, in->plan->instance_count);
 	return 0;
 }
+
+void record_forget(char *record, const char *name)
+{
+	const size_t name_length = strlen(name);
+	size_t left = 0;
+	char *at = (char *)record_field(record, "set=", &left);
+
+	while (at && left) {
+		const char *comma = memchr(at, ',', left);
+		const size_t length = comma ? (size_t)(comma - at) : left;
+
+		if (length == name_length && memcmp(at, name, length) == 0) {
+			const char *rest = at + length + !!comma;
+
+			if (!comma && at[-1] == ',')
+				at--;
+			memmove(at, rest, strlen(rest) + 1);
+			return;
+		}
+		at += length + !!comma;
+		left -= length + !!comma;
+	}
+}

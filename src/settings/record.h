@@ -16,3 +16,6 @@ int record_clear_outer(const struct settings_input *in, struct settings *setting
 
 /* FETTLE_PLAN for each instance (base/record.h). Returns 0 or -ENOMEM. */
 int record_rows(const struct settings_input *in, struct settings *settings);
+
+/* Take a name out of a record's "set=", in place: fettle does not set that variable after all. */
+void record_forget(char *record, const char *name);

@@ -67,6 +67,15 @@ int settings_environment(const struct settings *settings, unsigned instance, con
 			 char ***ret_environment, struct err *err);
 void environment_free(char **environment);
 
+/*
+ * As settings_environment(), for an instance whose CPUs could not be had: without the variables by which fettle has
+ * the OpenMP runtime pin threads, and with affinity turned off where that takes a word. Where the kernel refuses
+ * sched_setaffinity, libgomp 12 ends a program that has places at its first parallel region; LLVM's runtime 14 and
+ * Intel's end any program, unless KMP_AFFINITY is "disabled".
+ */
+int settings_environment_unpinned(const struct settings *settings, unsigned instance, const char *const *base,
+				  char ***ret_environment, struct err *err);
+
 /* The setting of this name that counts for the instance, or NULL. */
 const struct setting *settings_find(const struct settings *settings, const char *name, unsigned instance);
 

@@ -3,6 +3,7 @@
 #include "settings_scene.h"
 
 #include "base/cleanup.h"
+#include "base/text.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -232,6 +233,69 @@ static void an_environment_keeps_what_is_not_touched(void **state)
 	environment_free(NULL);
 }
 
+/* The environment of instance 1 of two, unpinned, as one text. */
+static char *unpinned(struct scene *scene, enum pin pin)
+{
+	struct text text = TEXT_INIT;
+	char **environment = NULL;
+
+	scene_instances(scene, 2, pin);
+	assert_int_equal(scene_decide(scene), 0);
+	assert_int_equal(
+		settings_environment_unpinned(scene->settings, 1, scene->environment, &environment, &scene->err), 0);
+	for (char **entry = environment; *entry; entry++)
+		text_add(&text, "\n%s", *entry);
+	environment_free(environment);
+	return text_take(&text);
+}
+
+static void unpinned_only_what_fettle_pins_with_is_gone(void **state)
+{
+	struct scene *scene = *state;
+	cleanup_free char *ours = NULL, *users = NULL, *options = NULL;
+
+	scene->environment[0] = "OMP_PLACES_OF_MINE=1";
+	ours = unpinned(scene, PIN_THREADS);
+	assert_null(strstr(ours, "\nOMP_PLACES="));
+	assert_null(strstr(ours, "\nOMP_PROC_BIND="));
+	assert_non_null(strstr(ours, "\nOMP_PLACES_OF_MINE=1"));
+	assert_non_null(strstr(ours, "\nOMP_NUM_THREADS=4"));
+	assert_non_null(strstr(ours, ";set=OMP_NUM_THREADS,MKL_NUM_THREADS,"));
+	scene->environment[1] = "OMP_PROC_BIND=true";
+	users = unpinned(scene, PIN_THREADS);
+	assert_null(strstr(users, "\nOMP_PLACES="));
+	assert_non_null(strstr(users, "\nOMP_PROC_BIND=true"));
+	scene->environment[1] = NULL;
+	scene->set[0] = "OMP_PLACES=sockets";
+	scene->workload.wishes.set_count = 1;
+	options = unpinned(scene, PIN_THREADS);
+	assert_non_null(strstr(options, "\nOMP_PLACES=sockets"));
+}
+
+static void unpinned_no_runtime_is_to_try_affinity(void **state)
+{
+	static const enum pin pins[] = { PIN_THREADS, PIN_INSTANCE };
+	struct scene *scene = *state;
+
+	for (size_t i = 0; i < ARRAY_SIZE(pins); i++) {
+		cleanup_free char *ours = unpinned(scene, pins[i]), *users = NULL, *taken_out = NULL;
+
+		assert_non_null(strstr(ours, "\nKMP_AFFINITY=disabled"));
+		assert_non_null(strstr(strstr(ours, ";set=OMP_NUM_THREADS,MKL_NUM_THREADS,"), ",KMP_AFFINITY\n"));
+		scene->environment[0] = "KMP_AFFINITY=compact";
+		users = unpinned(scene, pins[i]);
+		assert_non_null(strstr(users, "\nKMP_AFFINITY=compact"));
+		assert_null(strstr(users, "KMP_AFFINITY=disabled"));
+		assert_null(strstr(users, ",KMP_AFFINITY"));
+		scene->environment[0] = NULL;
+		scene->unset[0] = "KMP_AFFINITY";
+		scene->workload.wishes.unset_count = 1;
+		taken_out = unpinned(scene, pins[i]);
+		assert_null(strstr(taken_out, "KMP_AFFINITY"));
+		scene->workload.wishes.unset_count = 0;
+	}
+}
+
 static void settings_print_what_they_parse(void **state)
 {
 	struct scene *scene = *state;
@@ -318,6 +382,8 @@ int main(void)
 		TEST(a_nested_fettle_plans_its_own_variables_anew),
 		TEST(what_an_outer_fettle_set_and_this_one_does_not_is_cleared),
 		TEST(an_environment_keeps_what_is_not_touched),
+		TEST(unpinned_only_what_fettle_pins_with_is_gone),
+		TEST(unpinned_no_runtime_is_to_try_affinity),
 		TEST(settings_print_what_they_parse),
 		TEST(bytes_that_are_no_text_do_not_stop_printing),
 		TEST(rows_that_are_wrong_are_refused_by_key),

@@ -9,6 +9,7 @@
 #include "launch/launch.h"
 
 #include <limits.h>
+#include <stdbool.h>
 
 enum {
 	BIND_WORD_BITS = sizeof(unsigned long) * CHAR_BIT,
@@ -27,7 +28,9 @@ struct bind_orders {
 /* What the kernel answered. No pointers: it goes through a pipe. `granted` comes last, for only its used part does. */
 struct bind_result {
 	int affinity_error;
+	bool affinity_unmet;
 	int memory_error;
+	int memory_node;      /* the one node preferred of several; -1: the policy is as asked */
 	size_t granted_bytes; /* 0: could not be read */
 	unsigned long granted[BIND_MASK_WORDS];
 };

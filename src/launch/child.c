@@ -84,7 +84,8 @@ static _Noreturn void become(const struct child_common *common, const struct chi
 		(void)sigaction(SIGCHLD, &common->sigchld, NULL);
 		(void)sigprocmask(SIG_SETMASK, &common->mask, NULL);
 		failure.stage = CHILD_EXEC;
-		failure.error = exec_carry_out(common->exec, spec->environment);
+		failure.error =
+			exec_carry_out(common->exec, result.affinity_unmet ? spec->unpinned : spec->environment);
 	}
 	write_all(fd, &failure, sizeof(failure));
 	_exit(127);
@@ -140,7 +141,7 @@ void child_read_report(int report_fd, struct child_report *ret_report)
 	ret_report->error = 0;
 	if (read_all(report_fd, bind, head) < head || bind->granted_bytes > sizeof(bind->granted) ||
 	    read_all(report_fd, bind->granted, bind->granted_bytes) < bind->granted_bytes) {
-		*bind = (struct bind_result){ .granted_bytes = 0 };
+		*bind = (struct bind_result){ .memory_node = -1 };
 		return;
 	}
 	if (read_all(report_fd, &failure, sizeof(failure)) == sizeof(failure)) {

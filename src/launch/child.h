@@ -22,6 +22,7 @@ struct child_common {
 struct child_spec {
 	const struct bind_orders *bind;
 	char *const *environment;
+	char *const *unpinned; /* the environment when the CPUs are not granted as asked */
 	bool keeps_stdin;
 };
 

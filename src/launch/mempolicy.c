@@ -8,7 +8,10 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-enum { WORD_BITS = sizeof(unsigned long) * CHAR_BIT };
+enum {
+	WORD_BITS = sizeof(unsigned long) * CHAR_BIT,
+	NODES_MAX = 1024, /* Linux has no more (NODES_SHIFT is at most 10) */
+};
 
 struct mode {
 	bool calls;       /* there is something to ask the kernel for */
@@ -44,12 +47,38 @@ static unsigned count_bits(const unsigned long *mask, size_t words)
 	return count;
 }
 
-int mempolicy_set(enum memory_policy policy, const unsigned long *nodes, size_t words)
+/* The lowest of them that we may use. */
+static int prefer_one(const unsigned long *nodes, size_t words, int *ret_node)
+{
+	unsigned long one[NODES_MAX / WORD_BITS] = { 0 };
+	int r = -EINVAL;
+
+	for (size_t os = 0; r == -EINVAL && os < words * WORD_BITS && os < NODES_MAX; os++) {
+		const unsigned long bit = 1UL << os % WORD_BITS;
+
+		if (!(nodes[os / WORD_BITS] & bit))
+			continue;
+		one[os / WORD_BITS] = bit;
+		r = set_mempolicy_(MPOL_PREFERRED, one, os / WORD_BITS + 1);
+		one[os / WORD_BITS] = 0;
+		if (r == 0)
+			*ret_node = (int)os;
+	}
+	return r;
+}
+
+int mempolicy_reset(void)
+{
+	return set_mempolicy_(MPOL_DEFAULT, NULL, 0);
+}
+
+int mempolicy_set(enum memory_policy policy, const unsigned long *nodes, size_t words, int *ret_node)
 {
 	const struct mode *mode = &modes[policy];
 	unsigned count;
 	int r;
 
+	*ret_node = -1;
 	if (!mode->calls)
 		return 0;
 	if (!mode->takes_nodes)
@@ -58,8 +87,8 @@ int mempolicy_set(enum memory_policy policy, const unsigned long *nodes, size_t 
 	if (!count)
 		return -EINVAL; /* no preferred node would mean "local" to the kernel: not what was asked */
 	r = set_mempolicy_(count > 1 ? mode->many : mode->one, nodes, words);
-	/* Linux before 5.15 knows one preferred node only; given several it takes the lowest allowed. */
-	if (r == -EINVAL && count > 1 && mode->many != mode->one)
-		r = set_mempolicy_(mode->one, nodes, words);
+	/* Linux before 5.15 knows one preferred node only. We say which, so that we know. */
+	if (r == -EINVAL && count > 1 && mode->many == MPOL_PREFERRED_MANY)
+		r = prefer_one(nodes, words, ret_node);
 	return r;
 }

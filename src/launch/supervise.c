@@ -201,6 +201,7 @@ static int start_one(struct supervisor *s, size_t i, struct err *err)
 	struct member *member = &s->members[i];
 	const struct child_spec spec = { .bind = &member->bind,
 					 .environment = child->environment,
+					 .unpinned = child->unpinned ? child->unpinned : child->environment,
 					 .keeps_stdin = i == 0 };
 	int r = child_start(&s->common, &spec, &s->ends[i].pid, &member->report_fd, err);
 

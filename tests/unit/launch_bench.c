@@ -101,7 +101,7 @@ static int supervise(const struct bench *bench)
 	struct launch_child children[INSTANCES];
 	struct launch_end ends[INSTANCES];
 	char index[INSTANCES][8], dir[48];
-	char *environment[INSTANCES][5];
+	char *environment[INSTANCES][5], *unpinned[INSTANCES][5];
 	struct err err = { 0 };
 	sigset_t before, after;
 
@@ -114,7 +114,11 @@ static int supervise(const struct bench *bench)
 		environment[i][2] = (char *)"PATH=/usr/bin:/bin";
 		environment[i][3] = (char *)bench->extra[i];
 		environment[i][4] = NULL;
-		children[i] = (struct launch_child){ &bench->instances[i], environment[i] };
+		memcpy(unpinned[i], environment[i], sizeof(unpinned[i]));
+		unpinned[i][3] = (char *)bench->unpinned;
+		children[i] = (struct launch_child){ .instance = &bench->instances[i],
+						     .environment = environment[i],
+						     .unpinned = bench->unpinned ? unpinned[i] : NULL };
 	}
 	(void)sigprocmask(SIG_BLOCK, NULL, &before);
 	outcome->result =

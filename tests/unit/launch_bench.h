@@ -33,7 +33,8 @@ struct bench {
 	size_t count;
 	struct plan_instance instances[INSTANCES];
 	const char *extra[INSTANCES]; /* one more variable; may be NULL */
-	int (*before)(void);          /* done in the supervisor first; may be NULL */
+	const char *unpinned; /* the variable in its place where the CPUs are not granted; NULL: no such environment */
+	int (*before)(void);  /* done in the supervisor first; may be NULL */
 };
 
 void bench_init(struct bench *bench, const char *script, size_t count);

@@ -87,6 +87,15 @@ void instance_clear(struct plan_instance *instance)
 	hwloc_bitmap_free(instance->nodes_os);
 }
 
+static int install(struct sock_filter *rules, size_t count)
+{
+	const struct sock_fprog program = { .len = (unsigned short)count, .filter = rules };
+
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) < 0)
+		return -errno;
+	return 0;
+}
+
 int refuse(int number, int error)
 {
 	struct sock_filter rules[] = {
@@ -95,11 +104,24 @@ int refuse(int number, int error)
 		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | (unsigned)error),
 		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
 	};
-	const struct sock_fprog program = { .len = ARRAY_SIZE(rules), .filter = rules };
 
-	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) < 0)
-		return -errno;
-	return 0;
+	return install(rules, ARRAY_SIZE(rules));
+}
+
+/* The lower half of the argument: where it lies depends on the byte order. */
+int refuse_argument(int number, unsigned argument, int error)
+{
+	const unsigned half = __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__ ? sizeof(argument) : 0;
+	struct sock_filter rules[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (unsigned)number, 0, 3),
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args[0]) + half),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, argument, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | (unsigned)error),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+
+	return install(rules, ARRAY_SIZE(rules));
 }
 
 char *make_file(const char *text, size_t length, unsigned mode)

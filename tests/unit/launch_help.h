@@ -38,6 +38,9 @@ void instance_clear(struct plan_instance *instance);
 /* From now on this process is refused the system call with this errno. Returns 0 or -errno. */
 int refuse(int number, int error);
 
+/* The same only where the call's first argument is this one. */
+int refuse_argument(int number, unsigned argument, int error);
+
 /* A file with this text and mode below a new folder. The caller frees the path; remove_file() removes both. */
 char *make_file(const char *text, size_t length, unsigned mode);
 void remove_file(char *path);

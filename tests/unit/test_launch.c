@@ -57,6 +57,7 @@ static int first_cpu_only(void)
 	instance_init(&instance, PIN_INSTANCE, cpus, MEMORY_NONE, "0");
 	CHECK(launch_bind(&instance, &grant, &err) == 0);
 	CHECK(grant.affinity_error == 0);
+	CHECK(grant.affinity_unmet);
 	CHECK(hwloc_bitmap_isequal(grant.affinity_asked, instance.mask_os));
 	CHECK(hwloc_bitmap_weight(grant.affinity_granted) == 1);
 	CHECK(hwloc_bitmap_isset(grant.affinity_granted, (unsigned)nth_cpu(0)));
@@ -68,6 +69,44 @@ static void the_grant_is_what_the_kernel_made_of_the_mask(void **state)
 {
 	(void)state;
 	assert_int_equal(in_process(first_cpu_only), 0);
+}
+
+static int a_mask_that_is_ours(void)
+{
+	cleanup_instance struct plan_instance instance;
+	cleanup_grant struct launch_grant grant = { 0 };
+	struct err err = { 0 };
+	char cpus[16];
+
+	(void)snprintf(cpus, sizeof(cpus), "%d", nth_cpu(0));
+	instance_init(&instance, PIN_INSTANCE, cpus, MEMORY_NONE, "0");
+	CHECK(launch_bind(&instance, &grant, &err) == 0);
+	CHECK(!grant.affinity_unmet);
+	CHECK(hwloc_bitmap_isequal(grant.affinity_granted, instance.mask_os));
+	return 0;
+}
+
+static int a_mask_whose_grant_cannot_be_read(void)
+{
+	cleanup_instance struct plan_instance instance;
+	cleanup_grant struct launch_grant grant = { 0 };
+	struct err err = { 0 };
+	char cpus[16];
+
+	/* Nothing is known to be wrong: no alarm. */
+	(void)snprintf(cpus, sizeof(cpus), "%d", nth_cpu(0));
+	instance_init(&instance, PIN_INSTANCE, cpus, MEMORY_NONE, "0");
+	CHECK(refuse(SYS_sched_getaffinity, ENOSYS) == 0);
+	CHECK(launch_bind(&instance, &grant, &err) == 0);
+	CHECK(!grant.affinity_unmet && !grant.affinity_granted);
+	return 0;
+}
+
+static void a_mask_is_unmet_only_where_the_kernel_says_so(void **state)
+{
+	(void)state;
+	assert_int_equal(in_process(a_mask_that_is_ours), 0);
+	assert_int_equal(in_process(a_mask_whose_grant_cannot_be_read), 0);
 }
 
 static int impossible_mask(void)
@@ -82,7 +121,7 @@ static int impossible_mask(void)
 
 		instance_init(&instance, PIN_THREADS, masks[i], MEMORY_NONE, "");
 		CHECK(launch_bind(&instance, &grant, &err) == 0);
-		CHECK(grant.affinity_error == -EINVAL);
+		CHECK(grant.affinity_error == -EINVAL && grant.affinity_unmet);
 		CHECK(hwloc_bitmap_first(grant.affinity_granted) == before);
 	}
 	return 0;
@@ -108,6 +147,7 @@ static int refused_affinity(void)
 		instance_init(&instance, pins[i], "0-7000", MEMORY_NONE, "");
 		CHECK(launch_bind(&instance, &grant, &err) == 0);
 		CHECK(grant.affinity_error == (asks ? -EPERM : 0));
+		CHECK(grant.affinity_unmet == asks);
 		CHECK(!!grant.affinity_asked == asks);
 		CHECK(!!grant.affinity_granted == asks);
 	}
@@ -130,6 +170,11 @@ static int policy_now(unsigned long *ret_nodes)
 		return -errno;
 	*ret_nodes = nodes[0];
 	return mode;
+}
+
+static bool names_nodes(enum memory_policy policy)
+{
+	return policy != MEMORY_NONE && policy != MEMORY_LOCAL;
 }
 
 static int every_policy(void)
@@ -160,6 +205,9 @@ static int every_policy(void)
 		CHECK(launch_bind(&instance, &grant, &err) == 0);
 		CHECK(grant.memory_error == 0);
 		CHECK(grant.memory_asked == rows[i].policy && grant.memory_granted == rows[i].policy);
+		CHECK(names_nodes(rows[i].policy) ? hwloc_bitmap_isequal(grant.nodes_granted, instance.nodes_os) &&
+							    hwloc_bitmap_isequal(grant.nodes_asked, instance.nodes_os)
+						  : !grant.nodes_asked && !grant.nodes_granted);
 		CHECK(policy_now(&nodes) == rows[i].mode);
 		CHECK((nodes & 1) == rows[i].mask);
 	}
@@ -176,6 +224,86 @@ static void each_policy_reaches_the_kernel(void **state)
 		skip();
 	}
 	assert_int_equal(in_process(every_policy), 0);
+}
+
+static int several_preferred_nodes(void)
+{
+	cleanup_instance struct plan_instance instance;
+	cleanup_grant struct launch_grant grant = { 0 };
+	unsigned long nodes = 0;
+	struct err err = { 0 };
+
+	/* As before Linux 5.15. */
+	CHECK(refuse_argument(SYS_set_mempolicy, MPOL_PREFERRED_MANY, EINVAL) == 0);
+	instance_init(&instance, PIN_NONE, "", MEMORY_PREFERRED, "0-63");
+	CHECK(launch_bind(&instance, &grant, &err) == 0);
+	CHECK(grant.memory_error == 0 && grant.memory_granted == MEMORY_PREFERRED);
+	CHECK(hwloc_bitmap_isequal(grant.nodes_asked, instance.nodes_os));
+	CHECK(hwloc_bitmap_weight(grant.nodes_granted) == 1 && hwloc_bitmap_isset(grant.nodes_granted, 0));
+	CHECK(policy_now(&nodes) == MPOL_PREFERRED);
+	CHECK(nodes == 1);
+	return 0;
+}
+
+static int several_nodes_that_are_not(void)
+{
+	cleanup_instance struct plan_instance instance;
+	cleanup_grant struct launch_grant grant = { 0 };
+	struct err err = { 0 };
+
+	CHECK(refuse_argument(SYS_set_mempolicy, MPOL_PREFERRED_MANY, EINVAL) == 0);
+	instance_init(&instance, PIN_NONE, "", MEMORY_PREFERRED, "62,1000-2000");
+	CHECK(launch_bind(&instance, &grant, &err) == 0);
+	CHECK(grant.memory_error == -EINVAL && grant.memory_granted == MEMORY_NONE);
+	CHECK(grant.nodes_asked && !grant.nodes_granted);
+	return 0;
+}
+
+static void an_old_kernel_prefers_one_node_and_we_know_which(void **state)
+{
+	unsigned long nodes;
+
+	(void)state;
+	if (policy_now(&nodes) != MPOL_DEFAULT) {
+		print_message("skipped: get_mempolicy is refused here, or a policy was set for us\n");
+		skip();
+	}
+	assert_int_equal(in_process(several_preferred_nodes), 0);
+	assert_int_equal(in_process(several_nodes_that_are_not), 0);
+}
+
+static int bind_and_unbind(void)
+{
+	cleanup_instance struct plan_instance instance;
+	cleanup_grant struct launch_grant grant = { 0 };
+	cleanup_bitmap hwloc_bitmap_t before = hwloc_bitmap_alloc();
+	unsigned long nodes = 0;
+	struct err err = { 0 };
+	char cpus[16];
+
+	for (unsigned i = 0; nth_cpu(i) >= 0; i++)
+		CHECK(hwloc_bitmap_set(before, (unsigned)nth_cpu(i)) == 0);
+	(void)snprintf(cpus, sizeof(cpus), "%d", nth_cpu(0));
+	instance_init(&instance, PIN_INSTANCE, cpus, MEMORY_LOCAL, "");
+	CHECK(launch_bind(&instance, &grant, &err) == 0);
+	CHECK(nth_cpu(1) == -1 && policy_now(&nodes) == MPOL_LOCAL);
+	CHECK(launch_unbind(&grant, before, &err) == 0);
+	CHECK(policy_now(&nodes) == MPOL_DEFAULT);
+	for (int os = hwloc_bitmap_first(before), i = 0; os >= 0; os = hwloc_bitmap_next(before, os), i++)
+		CHECK(nth_cpu((unsigned)i) == os);
+	return 0;
+}
+
+static void unbinding_gives_back_what_was_there(void **state)
+{
+	unsigned long nodes;
+
+	(void)state;
+	if (policy_now(&nodes) != MPOL_DEFAULT) {
+		print_message("skipped: get_mempolicy is refused here, or a policy was set for us\n");
+		skip();
+	}
+	assert_int_equal(in_process(bind_and_unbind), 0);
 }
 
 static int refusal_now; /* errno of the filter in refused_policies() */
@@ -196,7 +324,8 @@ static int refused_policies(void)
 		CHECK(launch_bind(&instance, &grant, &err) == 0);
 		CHECK(grant.memory_error == -refusal_now);
 		CHECK(grant.memory_asked == policies[i]);
-		CHECK(grant.memory_granted == MEMORY_NONE);
+		CHECK(grant.memory_granted == MEMORY_NONE && !grant.nodes_granted);
+		CHECK(!!grant.nodes_asked == names_nodes(policies[i]));
 		CHECK(grant.affinity_error == 0);
 		CHECK(hwloc_bitmap_isequal(grant.affinity_granted, instance.mask_os));
 	}
@@ -375,9 +504,12 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_grant_is_what_the_kernel_made_of_the_mask),
+		cmocka_unit_test(a_mask_is_unmet_only_where_the_kernel_says_so),
 		cmocka_unit_test(a_mask_without_a_cpu_leaves_the_old_one),
 		cmocka_unit_test(a_refused_affinity_is_told_and_pin_none_asks_for_nothing),
 		cmocka_unit_test(each_policy_reaches_the_kernel),
+		cmocka_unit_test(an_old_kernel_prefers_one_node_and_we_know_which),
+		cmocka_unit_test(unbinding_gives_back_what_was_there),
 		cmocka_unit_test(a_refused_policy_still_binds_the_cpus),
 		cmocka_unit_test(a_policy_over_no_node_is_not_granted),
 		cmocka_unit_test(arguments_and_environment_arrive_byte_for_byte),

@@ -331,6 +331,40 @@ static void each_child_has_its_own_cpu_and_is_told_granted(void **state)
 	bench_clear(&bench);
 }
 
+static void a_child_without_its_cpus_gets_the_environment_for_that(void **state)
+{
+	static const char *const seen[] = { "PLACES=own", "PLACES=none", "PLACES=none" };
+	struct bench bench;
+	char cpus[3][32], text[32];
+
+	/* All granted; one of two that is not there; none. Without a second environment it is the first. */
+	(void)state;
+	(void)snprintf(cpus[0], sizeof(cpus[0]), "%d", nth_cpu(0));
+	(void)snprintf(cpus[1], sizeof(cpus[1]), "%d,8000", nth_cpu(0));
+	(void)snprintf(cpus[2], sizeof(cpus[2]), "8000");
+	for (unsigned with = 0; with < 2; with++) {
+		bench_init(&bench, "echo PLACES=$PLACES >$I", 3);
+		bench.unpinned = with ? "PLACES=none" : NULL;
+		for (unsigned i = 0; i < 3; i++) {
+			bench.extra[i] = "PLACES=own";
+			instance_clear(&bench.instances[i]);
+			instance_init(&bench.instances[i], PIN_THREADS, cpus[i], MEMORY_NONE, "");
+		}
+		bench_start(&bench);
+		bench_finish(&bench);
+		for (unsigned i = 0; i < 3; i++) {
+			const char name[2] = { (char)('0' + i), '\0' };
+
+			bench_read(&bench, name, text, sizeof(text));
+			text[strcspn(text, "\n")] = '\0';
+			assert_string_equal(text, with ? seen[i] : "PLACES=own");
+			assert_int_equal(bench.outcome->ends[i].grant.affinity_unmet, i > 0);
+			assert_end(&bench, i, 0, 0, 0);
+		}
+		bench_clear(&bench);
+	}
+}
+
 static void each_child_has_its_own_memory_policy(void **state)
 {
 	static const enum memory_policy policies[] = { MEMORY_BIND, MEMORY_PREFERRED, MEMORY_NONE };
@@ -494,6 +528,7 @@ int main(void)
 		cmocka_unit_test(one_that_cannot_start_stops_the_others),
 		cmocka_unit_test(each_child_has_its_own_cpu_and_is_told_granted),
 		cmocka_unit_test(each_child_has_its_own_memory_policy),
+		cmocka_unit_test(a_child_without_its_cpus_gets_the_environment_for_that),
 		cmocka_unit_test(a_child_refused_its_policy_runs_all_the_same),
 		cmocka_unit_test(without_pidfds_every_end_is_still_seen),
 		cmocka_unit_test(only_instance_0_keeps_stdin),

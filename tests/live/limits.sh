@@ -6,6 +6,7 @@
 set -u
 fettle=$1
 . "$(dirname "$0")/tap.sh"
+. "$(dirname "$0")/cgroup.sh"
 
 work=$(mktemp -d)
 groups=
@@ -39,19 +40,6 @@ if [ "$cpus" -ge 2 ]; then
 else
 	skip "taskset narrows what may be used" "one CPU"
 fi
-
-# group CONTROLLER NAME: make a v1 group and print its folder; nothing where that is not possible.
-group() {
-	mount=$(awk -v c="$1" '$3 == "cgroup" && ("," $4 ",") ~ ("," c ",") { print $2; exit }' /proc/mounts)
-	[ -n "$mount" ] && mkdir -p "$mount/$2" 2>/dev/null && echo "$mount/$2"
-}
-
-# within FOLDER COMMAND...: run it as a member of the group.
-within() {
-	folder=$1
-	shift
-	sh -c 'echo $$ >"$0/cgroup.procs" && exec "$@"' "$folder" "$@"
-}
 
 outer=$(group cpu "fettle-test-$$")
 if [ -n "$outer" ] && [ -w "$outer/cpu.cfs_quota_us" ]; then

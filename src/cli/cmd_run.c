@@ -5,11 +5,13 @@
 #include "cli/command.h"
 #include "cli/decide.h"
 #include "cli/dry_run.h"
+#include "cli/grant_words.h"
 #include "cli/output.h"
 #include "cli/plan_document.h"
 #include "cli/run_words.h"
 #include "cli/saved_plan.h"
 #include "launch/launch.h"
+#include "machine/machine.h"
 #include "plan/plan.h"
 #include "settings/settings.h"
 #include "target/target.h"
@@ -27,8 +29,10 @@ struct start {
 
 static void start_clear(struct start *start)
 {
-	for (size_t i = 0; i < start->count; i++)
+	for (size_t i = 0; i < start->count; i++) {
 		environment_free((char **)start->children[i].environment);
+		environment_free((char **)start->children[i].unpinned);
+	}
 	free(start->children);
 	if (start->request)
 		json_decref(start->request);
@@ -81,6 +85,18 @@ static int decide(const struct invocation *inv, struct start *start, struct err 
 	return r < 0 ? r : decide_plan(decision, err);
 }
 
+/* The environment for a child that does not get its CPUs. */
+static int prepare_unpinned(const struct settings *settings, struct launch_child *child, struct err *err)
+{
+	char **environment;
+	int r = settings_environment_unpinned(settings, child->instance->index, (const char *const *)environ,
+					      &environment, err);
+
+	if (r == 0)
+		child->unpinned = environment;
+	return r;
+}
+
 static int prepare(const struct invocation *inv, struct start *start, struct err *err)
 {
 	const struct request *request = &inv->options.request;
@@ -94,16 +110,22 @@ static int prepare(const struct invocation *inv, struct start *start, struct err
 	if (!start->children)
 		return err_nomem(err);
 	for (size_t i = 0; i < count; i++) {
+		const struct settings *settings = start->decision.settings;
 		struct launch_child *child = &start->children[i];
 		char **environment;
-		int r = settings_environment(start->decision.settings, plan->instances[first + i].index,
-					     (const char *const *)environ, &environment, err);
+		int r = settings_environment(settings, plan->instances[first + i].index, (const char *const *)environ,
+					     &environment, err);
 
 		if (r < 0)
 			return r;
 		child->instance = &plan->instances[first + i];
 		child->environment = environment;
 		start->count++;
+		/* A single one knows what it got before it needs the other. */
+		if (count > 1 && child->instance->pin != PIN_NONE)
+			r = prepare_unpinned(settings, child, err);
+		if (r < 0)
+			return r;
 	}
 	return 0;
 }
@@ -142,22 +164,79 @@ static int exit_code_of_start(int code)
 	}
 }
 
-/* One instance and nothing to wait for: nothing of us stays. */
-static int become(const struct invocation *inv, const struct start *start)
+/* Nobody refused us anything: what was planned on is not there any more. */
+static bool machine_changed(const struct launch_grant *grant)
 {
-	const struct launch_child *child = &start->children[0];
-	cleanup_grant struct launch_grant grant = { 0 };
+	return (grant->affinity_unmet && (!grant->affinity_error || grant->affinity_error == -EINVAL)) ||
+	       grant->memory_error == -EINVAL;
+}
+
+/* Look at the machine again and decide again. On failure `start` stays as it was. */
+static int plan_again(const struct invocation *inv, const struct launch_grant *grant, struct start *start,
+		      struct err *err)
+{
+	struct start again = { .request = NULL };
+	int r = launch_unbind(grant, start->decision.machine->limits.pus_os, err);
+
+	if (r == 0)
+		r = decide(inv, &again, err);
+	if (r == 0)
+		r = prepare(inv, &again, err);
+	if (r == 0 && again.count != 1) /* more nodes than before: that takes a supervisor, and was not said */
+		r = err_set(err, -EINVAL, "there would be %zu instances now", again.count);
+	if (r != 0) {
+		start_clear(&again);
+		return r;
+	}
+	start_clear(start);
+	*start = again;
+	return 0;
+}
+
+/*
+ * Bind ourselves, and if the machine changed since it was read, plan for what it is now: once, for it may go on
+ * changing. A saved plan is not made again: it says where, not what was wanted. `said` gets what was not granted.
+ */
+static int bind_ourselves(const struct invocation *inv, struct start *start, struct launch_end *end, struct text *said,
+			  struct err *err)
+{
+	struct err why = { 0 };
+	int r = launch_bind(start->children[0].instance, &end->grant, err);
+
+	if (r == 0 && machine_changed(&end->grant) && !inv->options.plan_file) {
+		grant_words_again(start->children, end, said);
+		if (plan_again(inv, &end->grant, start, &why) != 0)
+			text_clear(said);
+		launch_grant_clear(&end->grant);
+		r = launch_bind(start->children[0].instance, &end->grant, err);
+	}
+	if (r < 0)
+		return r;
+	grant_words_add(start->children, end, 1, said);
+	if (why.code)
+		text_add(said, "%scannot plan again: %s", said->length ? "; " : "", why.text);
+	return 0;
+}
+
+/* One instance and nothing to wait for: nothing of us stays. */
+static int become(const struct invocation *inv, struct start *start)
+{
 	cleanup_text struct text refused = TEXT_INIT;
+	struct launch_end end = { .pid = 0 };
+	struct launch_child *child;
 	struct err err = { 0 };
 
-	if (launch_bind(child->instance, &grant, &err) < 0)
+	if (bind_ourselves(inv, start, &end, &refused, &err) < 0)
 		return output_failure(EXIT_OWN, &err);
-	if (!inv->options.quiet) {
-		run_words_refused(&grant, &refused);
-		run_words_plan(&inv->options, &start->decision, start->children, 1);
-		run_words_warnings(&inv->options, &start->decision, refused.data);
-	}
-	return output_failure(exit_code_of_start(launch_exec(&start->program, child->environment, &err)), &err);
+	run_words_plan(&inv->options, &start->decision, start->children, 1);
+	run_words_warnings(&inv->options, &start->decision, refused.data);
+	child = &start->children[0];
+	if (end.grant.affinity_unmet && prepare_unpinned(start->decision.settings, child, &err) < 0)
+		return output_failure(EXIT_OWN, &err);
+	launch_grant_clear(&end.grant);
+	return output_failure(exit_code_of_start(launch_exec(
+				      &start->program, child->unpinned ? child->unpinned : child->environment, &err)),
+			      &err);
 }
 
 /* What a supervised start is told about. */
@@ -166,16 +245,14 @@ struct telling {
 	const struct start *start;
 };
 
-/* Two lines: the plan, then what was refused and warned of. The first refusal stands for all: they asked the same
- * kernel. */
+/* Two lines: the plan, then what was refused and warned of. */
 static void tell_started(const struct launch_end *ends, size_t count, const void *context)
 {
 	const struct telling *telling = context;
 	const struct start *start = telling->start;
 	cleanup_text struct text refused = TEXT_INIT;
 
-	for (size_t i = 0; i < count && !refused.length; i++)
-		run_words_refused(&ends[i].grant, &refused);
+	grant_words_add(start->children, ends, count, &refused);
 	run_words_plan(&telling->inv->options, &start->decision, start->children, start->count);
 	run_words_warnings(&telling->inv->options, &start->decision, refused.data);
 }

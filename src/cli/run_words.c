@@ -88,27 +88,6 @@ void run_words_plan(const struct options *options, const struct decision *decisi
 		say_settings(decision);
 }
 
-void run_words_refused(const struct launch_grant *grant, struct text *text)
-{
-	if (grant->affinity_error) {
-		cleanup_free char *asked = grant->affinity_asked ? cpulist_text(grant->affinity_asked) : NULL;
-		cleanup_free char *granted = grant->affinity_granted ? cpulist_text(grant->affinity_granted) : NULL;
-
-		text_add(text, "cannot bind to CPUs %s: sched_setaffinity: %s, runs on %s", asked ? asked : "?",
-			 strerror(-grant->affinity_error), granted ? granted : "what it had");
-	} else if (grant->affinity_asked && grant->affinity_granted &&
-		   !hwloc_bitmap_isequal(grant->affinity_asked, grant->affinity_granted)) {
-		cleanup_free char *asked = cpulist_text(grant->affinity_asked);
-		cleanup_free char *granted = cpulist_text(grant->affinity_granted);
-
-		text_add(text, "asked for CPUs %s, granted %s", asked ? asked : "?", granted ? granted : "?");
-	}
-	if (grant->memory_error)
-		text_add(text, "%smemory policy %s refused: set_mempolicy: %s, pages go where they are first touched",
-			 text->length ? "; " : "", memory_policy_words[grant->memory_asked],
-			 strerror(-grant->memory_error));
-}
-
 /* By default the first warning stands for all: a second line is as much as a program's output can bear. */
 void run_words_warnings(const struct options *options, const struct decision *decision, const char *refused)
 {
@@ -121,7 +100,7 @@ void run_words_warnings(const struct options *options, const struct decision *de
 		return;
 	if (options->verbose) {
 		if (has_refused)
-			output_line("%s", refused);
+			output_line("warning: %s", refused);
 		for (size_t i = 0; i < warnings->count; i++)
 			output_line("warning: %s", warnings->items[i].text);
 	} else if (more) {

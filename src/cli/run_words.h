@@ -10,16 +10,11 @@
 struct decision;
 struct launch_child;
 struct launch_end;
-struct launch_grant;
 struct options;
-struct text;
 
 /* One line: how many threads on which CPUs. -v: each setting too. */
 void run_words_plan(const struct options *options, const struct decision *decision, const struct launch_child *children,
 		    size_t count);
-
-/* Append what the kernel refused for one child, if anything, in a few words. */
-void run_words_refused(const struct launch_grant *grant, struct text *text);
 
 /* One line: refusals and warnings; nothing when there are none. */
 void run_words_warnings(const struct options *options, const struct decision *decision, const char *refused);

@@ -149,6 +149,16 @@ void bench_start(struct bench *bench)
 		bench_supervisor(bench);
 }
 
+void bench_await_told(const struct bench *bench)
+{
+	const volatile unsigned *told = &bench->outcome->told_started;
+	const long until = now_ms() + PATIENCE_MS;
+
+	while (*told < bench->count && now_ms() < until)
+		pause_ms(5);
+	assert_int_equal(*told, bench->count);
+}
+
 void bench_finish(const struct bench *bench)
 {
 	int status = 0;

@@ -46,6 +46,9 @@ void bench_clear(struct bench *bench);
 void bench_start(struct bench *bench);
 _Noreturn void bench_supervisor(const struct bench *bench);
 
+/* Wait until it was told that all children run: from then on each one's end is watched. */
+void bench_await_told(const struct bench *bench);
+
 /* Wait for it. Asserts that it came back, left no child and put its signal mask right. */
 void bench_finish(const struct bench *bench);
 

@@ -81,6 +81,7 @@ static void the_first_in_time_is_named_though_both_are_reaped_at_once(void **sta
 	bench_start(&bench);
 	pids[0] = bench_read_pid(&bench, "pid0");
 	pids[1] = bench_read_pid(&bench, "pid1");
+	bench_await_told(&bench); /* the second child may speak before the supervisor watches it */
 	assert_int_equal(kill(bench.supervisor, SIGSTOP), 0);
 	assert_state(bench.supervisor, 'T');
 	bench_make(&bench, "go1");

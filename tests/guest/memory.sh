@@ -1,0 +1,107 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# Inside a guest: where pages really go. What page-probe touches under 'fettle run --memory WORD --nodes LIST' lies where it
+# lies under numactl with the same words, and where that word says it should; with huge pages and without.
+# Usage: memory.sh VARIANT
+set -u
+variant=$1
+. ./tap.sh
+. ./facts.sh
+
+thp=/sys/kernel/mm/transparent_hugepage
+# Nothing may move pages while they are counted: khugepaged collapses and balancing migrates.
+echo 3600000 >$thp/khugepaged/scan_sleep_millisecs
+echo 0 >/proc/sys/kernel/numa_balancing
+
+# The probe moves itself to these CPUs, wherever it was bound: only so does a policy differ from none.
+probe() {
+	"$@" page-probe --cpu "$cpu" --thread-cpu "$thread_cpu"
+}
+
+# same SLACK: both outputs have the same lines, and the pages of each node differ by no more than SLACK.
+same() {
+	awk -v slack="$1" '
+		{ key = $1 " " $2 }
+		FNR == 1 { file++ }
+		$1 == "huge" { next }
+		{ lines[file, key] = 1; for (i = 3; i <= NF; i++) { split($i, part, ":"); pages[file, key, part[1]] = part[2]; nodes[part[1]] = 1 } keys[key] = 1 }
+		END {
+			for (key in keys) {
+				if (!((1, key) in lines) || !((2, key) in lines)) { print "# only once: " key; bad = 1 }
+				for (node in nodes) {
+					difference = pages[1, key, node] - pages[2, key, node]
+					if (difference > slack || difference < -slack) {
+						print "# " key ": node " node ": fettle " pages[1, key, node] + 0 ", numactl " pages[2, key, node] + 0
+						bad = 1
+					}
+				}
+			}
+			exit bad || length(keys) != 8
+		}' fettle.out numactl.out
+}
+
+# as_due MAIN THREAD: the nodes with pages are exactly these, "0" or, for both by halves, "0+1"; THREAD for the second thread.
+as_due() {
+	awk -v main="$1" -v thread="$2" '
+		$1 == "huge" { next }
+		{
+			due = $1 == "thread" ? thread : main
+			got = ""
+			least = -1
+			for (i = 3; i <= NF; i++) {
+				split($i, part, ":")
+				got = got (got == "" ? "" : "+") part[1]
+				total += part[2]
+				if (least < 0 || part[2] < least)
+					least = part[2]
+			}
+			if (got != due || (NF > 3 && $2 == "large" && least < 1024)) { print "# due on " due ": " $0; bad = 1 }
+			n++
+		}
+		END { exit bad || n != 8 }' fettle.out
+}
+
+# row MEMORY NODES CPU THREAD_CPU MAIN THREAD NUMACTL_WORD...: one line of the table below, for one mode of huge pages.
+row() {
+	memory=$1 nodes=$2 cpu=$3 thread_cpu=$4 main=$5 thread=$6
+	shift 6
+	name="$mode: --memory $memory --nodes $nodes, touched from CPU $cpu, thread from $thread_cpu"
+	slack=16
+	case $main in *+*) [ "$mode" = never ] || slack=1100 ;; esac # one huge page at each end of a mapping, and its edges
+	probe fettle run -q --no allocator --memory "$memory" --nodes "$nodes" --cross-node -- >fettle.out
+	ok "$name: on nodes $main and $thread" as_due "$main" "$thread"
+	probe numactl "$@" >numactl.out
+	ok "$name: as numactl $*" same $slack
+	huge=$(sed -n 's/^huge //p' fettle.out)
+	case $mode in
+	always) ok "$name: in huge pages" test "$huge" -gt 8000 ;;
+	never) is "$name: in small pages" "$huge" 0 ;;
+	esac
+}
+
+rows_2n() {
+	#   word       nodes main thread due
+	row none       1     0 5 0 1 -N 1
+	row local      1     0 5 0 1 -N 1 --localalloc
+	row bind       0     5 1 0 0 -N 0 -m 0
+	row bind       1     0 5 1 1 -N 1 -m 1
+	row bind       0,1   0 5 0 1 -N 0,1 -m 0,1
+	row preferred  0     5 1 0 0 -N 0 -p 0
+	row preferred  1     0 5 1 1 -N 1 -p 1
+	row preferred  0,1   5 1 1 0 -N 0,1 --preferred-many 0,1
+	row interleave 1     0 5 1 1 -N 1 -i 1
+	row interleave 0,1   0 5 0+1 0+1 -N 0,1 -i 0,1
+}
+
+rows_4n() {
+	row bind       2,3   0 6 2 3 -N 2,3 -m 2,3
+	row preferred  1,3   6 2 3 1 -N 1,3 --preferred-many 1,3
+	row interleave 0,3   2 6 0+3 0+3 -N 0,3 -i 0,3
+}
+
+for mode in always never; do
+	echo $mode >$thp/enabled
+	rows_$variant
+done
+
+tap_done

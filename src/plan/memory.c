@@ -46,12 +46,18 @@ static int named_node(const struct pool *pool, unsigned core_idx)
 	return MACHINE_NONE;
 }
 
+/* First touch knows no names: these policies take the kernel's own node, whatever --nodes says. */
+static bool follows_touch(enum memory_policy asked)
+{
+	return asked == MEMORY_NONE || asked == MEMORY_LOCAL;
+}
+
 /* The memory node of one core; MACHINE_NONE: nothing says which. */
-static int memory_node(const struct pool *pool, unsigned core_idx)
+static int memory_node(const struct pool *pool, unsigned core_idx, enum memory_policy asked)
 {
 	const int home = pool->machine->cores[core_idx].node_idx;
 
-	if (pool->nodes_os &&
+	if (pool->nodes_os && !follows_touch(asked) &&
 	    !(home != MACHINE_NONE && hwloc_bitmap_isset(pool->nodes_os, pool->machine->nodes[home].os) &&
 	      machine_node_has_memory(pool->machine, home))) {
 		const int named = named_node(pool, core_idx);
@@ -72,16 +78,58 @@ static int all_memory(const struct machine *machine, hwloc_bitmap_t nodes_os)
 	return 0;
 }
 
+/* Does the named node lie beside the slot's cores: over the same CPUs, or over none? */
+static bool beside(const struct pool *pool, const struct slot *slot, const struct machine_node *node)
+{
+	for (unsigned i = 0; i < slot->compute; i++) {
+		if (hwloc_bitmap_isset(node->pus_os, (unsigned)pool_core_pu(pool, slot->cores[i], 0)))
+			return true;
+	}
+	return hwloc_bitmap_iszero(node->pus_os);
+}
+
+/* Memory that --nodes names and no core is at home in: memory-only nodes. A policy that takes nodes takes these too;
+ * any other is told to leave them. */
+static int add_named(const struct pool *pool, const struct slot *slot, enum memory_policy asked,
+		     struct plan_instance *instance, struct plan *plan)
+{
+	const struct machine *machine = pool->machine;
+
+	for (size_t i = 0; pool->nodes_os && i < machine->node_count; i++) {
+		const struct machine_node *node = &machine->nodes[i];
+
+		if (!hwloc_bitmap_isset(pool->nodes_os, node->os) || !machine_node_has_memory(machine, (int)i) ||
+		    hwloc_bitmap_isset(instance->nodes_os, node->os) || !beside(pool, slot, node))
+			continue;
+		if (asked != MEMORY_AUTO && !follows_touch(asked)) {
+			if (hwloc_bitmap_set(instance->nodes_os, node->os) < 0)
+				return -ENOMEM;
+		} else if (plan_note(
+				   &plan->reasons, "memory-named", "--nodes",
+				   "instance %u: node %u is not where its CPUs' pages go: --memory bind, preferred or "
+				   "interleave takes it too",
+				   instance->index, node->os) < 0) {
+			return -ENOMEM;
+		}
+	}
+	return 0;
+}
+
+static bool is_named(const struct pool *pool, int node_idx)
+{
+	return pool->nodes_os && hwloc_bitmap_isset(pool->nodes_os, pool->machine->nodes[node_idx].os);
+}
+
 /* Collect the nodes; say where the local one could not be had. */
-static int collect_nodes(const struct pool *pool, const struct slot *slot, struct plan_instance *instance,
-			 struct plan *plan)
+static int collect_nodes(const struct pool *pool, const struct slot *slot, enum memory_policy asked,
+			 struct plan_instance *instance, struct plan *plan)
 {
 	const struct machine *machine = pool->machine;
 	const char *source = machine->limits.nodes.source;
 
 	for (unsigned i = 0; i < slot->compute; i++) {
 		const int home = home_of(pool, slot, i);
-		const int node = memory_node(pool, slot->cores[i]);
+		const int node = memory_node(pool, slot->cores[i], asked);
 		int r = 0;
 
 		if (node == MACHINE_NONE)
@@ -100,14 +148,14 @@ static int collect_nodes(const struct pool *pool, const struct slot *slot, struc
 			r = plan_note(&plan->reasons, "memory-unknown", source,
 				      "instance %u: no allowed node with memory is known to be near node %u",
 				      instance->index, machine->nodes[home].os);
-		else if (!pool->nodes_os)
+		else if (!is_named(pool, node))
 			r = plan_note(&plan->reasons, "nearest-memory", source,
 				      "instance %u: node %u has no memory we may use, node %u is the nearest that has",
 				      instance->index, machine->nodes[home].os, machine->nodes[node].os);
 		if (r < 0)
 			return r;
 	}
-	return 0;
+	return add_named(pool, slot, asked, instance, plan);
 }
 
 int memory_place(const struct pool *pool, const struct slot *slot, enum memory_policy asked,
@@ -116,7 +164,7 @@ int memory_place(const struct pool *pool, const struct slot *slot, enum memory_p
 	const bool several = memory_homes(pool, slot) > 1;
 
 	instance->nodes_os = hwloc_bitmap_alloc();
-	if (!instance->nodes_os || collect_nodes(pool, slot, instance, plan) < 0)
+	if (!instance->nodes_os || collect_nodes(pool, slot, asked, instance, plan) < 0)
 		return err_nomem(err);
 	instance->memory_policy = asked;
 	if (asked == MEMORY_AUTO) {

@@ -61,7 +61,7 @@ as_due() {
 		END { exit bad || n != 8 }' fettle.out
 }
 
-# row MEMORY NODES CPU THREAD_CPU MAIN THREAD NUMACTL_WORD...: one line of the table below, for one mode of huge pages.
+# row MEMORY NODES CPU THREAD_CPU MAIN THREAD PEER...: one line of the table below, for one mode of huge pages.
 row() {
 	memory=$1 nodes=$2 cpu=$3 thread_cpu=$4 main=$5 thread=$6
 	shift 6
@@ -70,38 +70,79 @@ row() {
 	case $main in *+*) [ "$mode" = never ] || slack=1100 ;; esac # one huge page at each end of a mapping, and its edges
 	probe fettle run -q --no allocator --memory "$memory" --nodes "$nodes" --cross-node -- >fettle.out
 	ok "$name: on nodes $main and $thread" as_due "$main" "$thread"
-	probe numactl "$@" >numactl.out
-	ok "$name: as numactl $*" same $slack
+	probe "$@" >numactl.out
+	ok "$name: as $*" same $slack
 	huge=$(sed -n 's/^huge //p' fettle.out)
 	case $mode in
-	always) ok "$name: in huge pages" test "$huge" -gt 8000 ;;
+	always)
+		# First touch on a node without memory gets none: the kernel takes huge pages of the own node only.
+		if [ "$variant-$nodes" = no-memory-1 ] && { [ "$memory" = none ] || [ "$memory" = local ]; }; then
+			is "$name: not in huge pages" "$huge" 0
+		else
+			ok "$name: in huge pages" test "$huge" -gt 8000
+		fi
+		;;
 	never) is "$name: in small pages" "$huge" 0 ;;
 	esac
 }
 
 rows_2n() {
 	#   word       nodes main thread due
-	row none       1     0 5 0 1 -N 1
-	row local      1     0 5 0 1 -N 1 --localalloc
-	row bind       0     5 1 0 0 -N 0 -m 0
-	row bind       1     0 5 1 1 -N 1 -m 1
-	row bind       0,1   0 5 0 1 -N 0,1 -m 0,1
-	row preferred  0     5 1 0 0 -N 0 -p 0
-	row preferred  1     0 5 1 1 -N 1 -p 1
-	row preferred  0,1   5 1 1 0 -N 0,1 --preferred-many 0,1
-	row interleave 1     0 5 1 1 -N 1 -i 1
-	row interleave 0,1   0 5 0+1 0+1 -N 0,1 -i 0,1
+	row none       1     0 5 0 1 numactl -N 1
+	row local      1     0 5 0 1 numactl -N 1 --localalloc
+	row bind       0     5 1 0 0 numactl -N 0 -m 0
+	row bind       1     0 5 1 1 numactl -N 1 -m 1
+	row bind       0,1   0 5 0 1 numactl -N 0,1 -m 0,1
+	row preferred  0     5 1 0 0 numactl -N 0 -p 0
+	row preferred  1     0 5 1 1 numactl -N 1 -p 1
+	row preferred  0,1   5 1 1 0 numactl -N 0,1 --preferred-many 0,1
+	row interleave 1     0 5 1 1 numactl -N 1 -i 1
+	row interleave 0,1   0 5 0+1 0+1 numactl -N 0,1 -i 0,1
 }
 
 rows_4n() {
-	row bind       2,3   0 6 2 3 -N 2,3 -m 2,3
-	row preferred  1,3   6 2 3 1 -N 1,3 --preferred-many 1,3
-	row interleave 0,3   2 6 0+3 0+3 -N 0,3 -i 0,3
+	row bind       2,3   0 6 2 3 numactl -N 2,3 -m 2,3
+	row preferred  1,3   6 2 3 1 numactl -N 1,3 --preferred-many 1,3
+	row interleave 0,3   2 6 0+3 0+3 numactl -N 0,3 -i 0,3
+}
+
+# Node 1 has none: 2 is the nearest. numactl refuses to name node 1, so its CPUs are.
+rows_no_memory() {
+	row none       1     2 3 2 2 taskset -c 2,3
+	row local      1     2 3 2 2 numactl --localalloc
+	row bind       1     2 0 2 2 taskset -c 2,3 numactl -m 2
+	row preferred  1     2 0 2 2 taskset -c 2,3 numactl -p 2
+	row interleave 0,1   2 0 0+2 0+2 taskset -c 0-3 numactl -i 0,2
+}
+
+# Node 2 has no CPU: CPUs 0-1 of node 0 are nearest to it.
+rows_memory_only() {
+	row bind       0,2   0 3 0 0 numactl -N 0 -m 0,2
+	row bind       2     0 3 2 2 numactl -m 2
+	row preferred  2     0 3 2 2 numactl -p 2
+	row local      0,2   0 3 0 1 numactl -N 0 -l
+	row interleave 0,2   0 3 0+2 0+2 numactl -N 0 -i 0,2
 }
 
 for mode in always never; do
 	echo $mode >$thp/enabled
-	rows_$variant
+	rows_"$(echo "$variant" | tr - _)"
 done
+
+# planned NODES: nodes and policies of 'fettle plan --nodes NODES', as "NODES POLICY ...".
+planned() {
+	fettle plan --nodes "$1" --json | sed -n 's/.*"nodes_os": "\(.*\)",/\1/p; s/.*"memory_policy": "\(.*\)",/\1/p' | tr '\n' ' '
+}
+
+case $variant in
+no-memory)
+	ok "the nearest memory is said" sh -c 'fettle plan --nodes 1 | grep -q "node 2 is the"'
+	is "and planned" "$(planned 1)" "2 preferred "
+	;;
+memory-only)
+	is "auto keeps to the CPUs' own node" "$(planned 0,2)" "0 preferred "
+	ok "and says what it leaves" sh -c 'fettle plan --nodes 0,2 | grep -q "memory-named"'
+	;;
+esac
 
 tap_done

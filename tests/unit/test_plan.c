@@ -29,6 +29,9 @@
 /* Two large cores with two threads, four small ones. */
 #define HYBRID "/machines/hybrid.xml" /* in tests/data */
 
+/* Node 0 with CPUs 0-1 and memory, node 1 with CPUs 2-3 alone, node 4 with memory alone, nearest to node 1. */
+#define ODD_NODES "/machines/memory-only-node.xml"
+
 static const char *const no_environment[] = { NULL };
 
 static char *draw(const struct plan *plan)
@@ -147,6 +150,57 @@ static void instances_get_whole_cores_of_one_node(void **state)
 
 	(void)state;
 	expect(rows, ARRAY_SIZE(rows));
+}
+
+static void memory_comes_from_the_nodes_that_have_it(void **state)
+{
+	static const struct row rows[] = {
+		{ ODD_NODES, { 0 }, { .nodes = "0" }, NULL, "0-1 2 instance preferred:0" },
+		{ ODD_NODES, { 0 }, { .nodes = "1" }, NULL, "2-3 2 instance preferred:4" },
+		{ ODD_NODES, { 0 }, { .nodes = "1", .memory = MEMORY_BIND }, NULL, "2-3 2 instance bind:4" },
+		/* a node without CPUs is taken where the policy takes nodes */
+		{ ODD_NODES, { 0 }, { .nodes = "0,4" }, NULL, "0-1 2 instance preferred:0" },
+		{ ODD_NODES, { 0 }, { .nodes = "0,4", .memory = MEMORY_LOCAL }, NULL, "0-1 2 instance local:0" },
+		{ ODD_NODES, { 0 }, { .nodes = "0,4", .memory = MEMORY_BIND }, NULL, "0-1 2 instance bind:0,4" },
+		{ ODD_NODES,
+		  { 0 },
+		  { .nodes = "0,4", .memory = MEMORY_INTERLEAVE },
+		  NULL,
+		  "0-1 2 instance interleave:0,4" },
+		/* but not where we may not use it */
+		{ ODD_NODES,
+		  { .allowed_nodes = "0" },
+		  { .nodes = "0,4", .memory = MEMORY_BIND },
+		  NULL,
+		  "0-1 2 instance bind:0" },
+	};
+
+	(void)state;
+	expect(rows, ARRAY_SIZE(rows));
+}
+
+static bool has_reason(const char *spec, const struct request *request, const char *id)
+{
+	struct err err = { 0 };
+	cleanup_plan struct plan *plan = make(spec, &(struct machine_narrow){ 0 }, request, no_environment, &err);
+
+	assert_non_null(plan);
+	for (size_t i = 0; i < plan->reasons.count; i++) {
+		if (strcmp(plan->reasons.items[i].id, id) == 0)
+			return true;
+	}
+	return false;
+}
+
+static void memory_that_is_not_where_it_was_named_is_said(void **state)
+{
+	(void)state;
+	assert_true(has_reason(ODD_NODES, &(struct request){ .nodes = "1" }, "nearest-memory"));
+	assert_true(has_reason(ODD_NODES, &(struct request){ 0 }, "nearest-memory"));
+	assert_false(has_reason(ODD_NODES, &(struct request){ .nodes = "1,4" }, "nearest-memory"));
+	assert_true(has_reason(ODD_NODES, &(struct request){ .nodes = "0,4" }, "memory-named"));
+	assert_false(has_reason(ODD_NODES, &(struct request){ .nodes = "0" }, "memory-named"));
+	assert_false(has_reason(ODD_NODES, &(struct request){ .nodes = "0,4", .memory = MEMORY_BIND }, "memory-named"));
 }
 
 static void strategy_says_where_a_part_goes(void **state)
@@ -403,6 +457,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(instances_get_whole_cores_of_one_node),
+		cmocka_unit_test(memory_comes_from_the_nodes_that_have_it),
+		cmocka_unit_test(memory_that_is_not_where_it_was_named_is_said),
 		cmocka_unit_test(strategy_says_where_a_part_goes),
 		cmocka_unit_test(limits_come_before_wishes),
 		cmocka_unit_test(the_users_thread_count_wins),

@@ -7,6 +7,7 @@
 #include "base/sysroot.h"
 #include "base/text.h"
 #include "machine/cgroup_path.h"
+#include "machine/isolation.h"
 #include "machine/machine.h"
 #include "machine/mounts.h"
 
@@ -195,5 +196,7 @@ int cgroup_limits_read(const struct sysroot *root, const struct mounts *mounts, 
 	r = read_knob(root, &knob_quota, mounts, memberships, pid, &limits->quota_milli);
 	if (r == 0)
 		r = read_knob(root, &knob_memory, mounts, memberships, pid, &limits->memory_bytes);
+	if (r == 0)
+		r = isolation_read(root, mounts, memberships, pid, limits);
 	return r < 0 ? err_nomem(err) : 0;
 }

@@ -27,7 +27,7 @@ int limits_read(const struct sysroot *root, const struct mounts *mounts, hwloc_c
 
 /*
  * CPU quota and memory limit: the tightest along the cgroup path of process `pid` (the one
- * /proc/self means below `root`). `mounts` as above. Returns 0 or -ENOMEM.
+ * /proc/self means below `root`), and whether limits->pus_os are isolated. `mounts` as above. Returns 0 or -ENOMEM.
  */
 int cgroup_limits_read(const struct sysroot *root, const struct mounts *mounts, pid_t pid,
 		       struct machine_limits *limits, struct err *err);

@@ -166,6 +166,7 @@ static void limits_clear(struct machine_limits *limits)
 	fact_clear(&limits->nodes);
 	fact_clear(&limits->quota_milli);
 	fact_clear(&limits->memory_bytes);
+	fact_clear(&limits->isolated);
 }
 
 void machine_free(struct machine *machine)

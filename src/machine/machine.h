@@ -82,6 +82,7 @@ struct machine_limits {
 	struct fact nodes;        /* where nodes_os came from (value: how many) */
 	struct fact quota_milli;  /* CPU bandwidth in 1/1000 CPU: the tightest of the cgroup path */
 	struct fact memory_bytes; /* memory limit: the tightest of the cgroup path */
+	struct fact isolated;     /* known: the scheduler moves no thread between (some of) these CPUs */
 };
 
 struct machine {

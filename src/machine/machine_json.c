@@ -217,6 +217,7 @@ static int set_allowed(const struct machine *machine, json_t *object, json_t *un
 	r |= add_evidence(evidence, "nodes_os", &limits->nodes);
 	r |= add_evidence(evidence, "cpu_quota", &limits->quota_milli);
 	r |= add_evidence(evidence, "memory_limit_bytes", &limits->memory_bytes);
+	r |= add_evidence(evidence, "isolated", &limits->isolated);
 	r |= json_object_set_new(allowed, "evidence", evidence);
 	return r | json_object_set_new(object, "allowed", allowed);
 }

@@ -106,11 +106,19 @@ static int set_places(const struct pool *pool, const struct slot *slot, struct p
 	return 0;
 }
 
+/* The scheduler would leave every thread on the CPU where it was started, several on one. */
+static bool is_isolated(const struct machine *machine)
+{
+	return machine->limits.isolated.state == FACT_KNOWN;
+}
+
 static enum pin choose_pin(const struct draft *draft, const struct slot *slot, enum pin asked)
 {
 	if (asked != PIN_AUTO)
 		return asked;
-	return draft->shape.instances > 1 || memory_homes(&draft->pool, slot) > 1 ? PIN_THREADS : PIN_INSTANCE;
+	return draft->shape.instances > 1 || is_isolated(draft->pool.machine) || memory_homes(&draft->pool, slot) > 1
+		       ? PIN_THREADS
+		       : PIN_INSTANCE;
 }
 
 static int fill_instance(struct draft *draft, unsigned index, unsigned threads, const struct request *request,
@@ -201,7 +209,13 @@ static int explain(struct draft *draft, const struct request *request)
 	struct plan *plan = draft->plan;
 	const enum pin pin = plan->instances[0].pin;
 	const enum memory_policy policy = plan->instances[0].memory_policy;
+	const struct fact *isolated = &draft->pool.machine->limits.isolated;
 
+	if (isolated->state == FACT_KNOWN &&
+	    plan_note(&plan->reasons, "isolated", isolated->source,
+		      "these CPUs are isolated: the scheduler leaves a thread on the CPU it was started on, so each "
+		      "is given its own") < 0)
+		return -ENOMEM;
 	if (plan_note(&plan->reasons, "pin", request->pin == PIN_AUTO ? "topology" : "--pin", "%s%s", pin_why[pin],
 		      request->pin == PIN_AUTO ? "" : " (asked)") < 0)
 		return -ENOMEM;
@@ -227,9 +241,17 @@ static int warn(const struct draft *draft, const struct machine *machine)
 {
 	const struct fact *quota = &machine->limits.quota_milli;
 	unsigned long long threads = 0;
+	bool crowded = false;
 
-	for (size_t i = 0; i < draft->plan->instance_count; i++)
+	for (size_t i = 0; i < draft->plan->instance_count; i++) {
 		threads += draft->plan->instances[i].threads;
+		crowded |= draft->plan->instances[i].threads > 1 && draft->plan->instances[i].pin != PIN_THREADS;
+	}
+	if (crowded && is_isolated(machine) &&
+	    plan_note(&draft->plan->warnings, "isolated-cpus", NULL,
+		      "isolated CPUs and threads that are not pinned: they may all stay on one CPU (--pin threads)") <
+		    0)
+		return -ENOMEM;
 	if (quota->state == FACT_KNOWN && threads > 1 && threads * 1000 > quota->value)
 		return plan_note(&draft->plan->warnings, "quota-below-threads", NULL,
 				 "%llu threads against a CPU quota of %llu.%llu: they will be throttled", threads,

@@ -66,6 +66,9 @@ static int set_up(void **state)
 	(void)snprintf(fixture->dir, sizeof(fixture->dir), "/tmp/fettle-limits-XXXXXX");
 	assert_non_null(mkdtemp(fixture->dir));
 	assert_int_equal(sysroot_open(&fixture->root, fixture->dir, &err), 0);
+	fixture->machine.limits.pus_os = hwloc_bitmap_alloc();
+	assert_non_null(fixture->machine.limits.pus_os);
+	assert_int_equal(hwloc_bitmap_set_range(fixture->machine.limits.pus_os, 4, 7), 0);
 	*state = fixture;
 	return 0;
 }
@@ -77,6 +80,8 @@ static int tear_down(void **state)
 
 	fact_clear(&limits->quota_milli);
 	fact_clear(&limits->memory_bytes);
+	fact_clear(&limits->isolated);
+	hwloc_bitmap_free(limits->pus_os);
 	sysroot_close(&fixture->root);
 	assert_int_equal(nftw(fixture->dir, remove_entry, 16, FTW_DEPTH | FTW_PHYS), 0);
 	free(fixture);
@@ -328,6 +333,7 @@ static void read_nodes(struct fixture *f, const char *affinity_text, const char 
 	machine->pu_count = ARRAY_SIZE(pus);
 	machine->nodes = nodes;
 	machine->node_count = ARRAY_SIZE(nodes);
+	hwloc_bitmap_free(machine->limits.pus_os);
 	machine->limits.pus_os = hwloc_bitmap_alloc();
 	machine->limits.nodes_os = hwloc_bitmap_alloc();
 	assert_int_equal(limits_read(&f->root, NULL, affinity, machine, &err), 0);
@@ -337,8 +343,8 @@ static void read_nodes(struct fixture *f, const char *affinity_text, const char 
 	assert_string_equal(got_nodes, want_nodes);
 	assert_int_equal(machine->limits.nodes.state, want_state);
 	assert_int_equal(machine->limits.pus.state, affinity_text ? FACT_KNOWN : FACT_UNKNOWN);
-	hwloc_bitmap_free(machine->limits.pus_os);
-	hwloc_bitmap_free(machine->limits.nodes_os);
+	hwloc_bitmap_free(TAKE(machine->limits.pus_os));
+	hwloc_bitmap_free(TAKE(machine->limits.nodes_os));
 	fact_clear(&machine->limits.pus);
 	fact_clear(&machine->limits.nodes);
 }
@@ -362,6 +368,56 @@ static void allowed_nodes_are_those_that_exist_and_are_listed(void **state)
 	read_nodes(f, "0", "0", "0", FACT_KNOWN);
 }
 
+static void the_nearest_partition_says_whether_we_are_isolated(void **state)
+{
+	struct fixture *f = *state;
+	const struct fact *isolated = &f->machine.limits.isolated;
+
+	READ_ROOT(f, { "/proc/self/cgroup", "0::/a/b\n" }, { "/proc/self/mountinfo", MOUNT_V2 },
+		  { "/sys/fs/cgroup/a/b/cpuset.cpus.partition", "member\n" },
+		  { "/sys/fs/cgroup/a/cpuset.cpus.partition", "isolated\n" });
+	assert_known(isolated, 1, "/sys/fs/cgroup/a/cpuset.cpus.partition", "isolated");
+	READ_ROOT(f, { "/sys/fs/cgroup/a/b/cpuset.cpus.partition", "root\n" });
+	assert_int_equal(isolated->state, FACT_ABSENT);
+	READ_ROOT(f, { "/sys/fs/cgroup/a/b/cpuset.cpus.partition", "isolated\n" },
+		  { "/sys/fs/cgroup/a/cpuset.cpus.partition", "root\n" });
+	assert_known(isolated, 1, "/sys/fs/cgroup/a/b/cpuset.cpus.partition", "isolated");
+	READ_ROOT(f, { "/sys/fs/cgroup/a/b/cpuset.cpus.partition", "isolated invalid (Cpu list not exclusive)\n" });
+	assert_int_equal(isolated->state, FACT_ABSENT);
+}
+
+static void v1_is_isolated_where_nothing_above_balances(void **state)
+{
+	struct fixture *f = *state;
+	const struct fact *isolated = &f->machine.limits.isolated;
+
+	READ_ROOT(f, { "/proc/self/cgroup", "4:cpuset:/a/b\n" },
+		  { "/proc/self/mountinfo", "32 31 0:29 / /cg/cpuset rw - cgroup cgroup rw,cpuset\n" },
+		  { "/cg/cpuset/cpuset.sched_load_balance", "0\n" },
+		  { "/cg/cpuset/a/cpuset.sched_load_balance", "0\n" },
+		  { "/cg/cpuset/a/b/cpuset.sched_load_balance", "0\n" });
+	assert_known(isolated, 1, "/cg/cpuset/a/b/cpuset.sched_load_balance", "0");
+	READ_ROOT(f, { "/cg/cpuset/cpuset.sched_load_balance", "1\n" });
+	assert_int_equal(isolated->state, FACT_ABSENT);
+	READ_ROOT(f, { "/cg/cpuset/a/b/cpuset.sched_load_balance", "1\n" },
+		  { "/cg/cpuset/cpuset.sched_load_balance", "0\n" });
+	assert_int_equal(isolated->state, FACT_ABSENT);
+}
+
+static void the_kernels_list_isolates_only_what_we_may_use(void **state)
+{
+	static const char path[] = "/sys/devices/system/cpu/isolated";
+	struct fixture *f = *state;
+	const struct fact *isolated = &f->machine.limits.isolated;
+
+	READ_ROOT(f, { "/proc/self/cgroup", "0::/\n" }, { "/proc/self/mountinfo", MOUNT_V2 }, { path, "2-4,9\n" });
+	assert_known(isolated, 1, path, "2-4,9");
+	READ_ROOT(f, { path, "0-3\n" });
+	assert_int_equal(isolated->state, FACT_ABSENT);
+	READ_ROOT(f, { path, "\n" });
+	assert_int_equal(isolated->state, FACT_ABSENT);
+}
+
 #define ROOT_TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
 int main(void)
@@ -382,6 +438,9 @@ int main(void)
 		ROOT_TEST(a_controller_no_hierarchy_has_cannot_limit),
 		ROOT_TEST(garbage_is_unknown_and_shown),
 		ROOT_TEST(a_tiny_quota_is_not_zero),
+		ROOT_TEST(the_nearest_partition_says_whether_we_are_isolated),
+		ROOT_TEST(v1_is_isolated_where_nothing_above_balances),
+		ROOT_TEST(the_kernels_list_isolates_only_what_we_may_use),
 		ROOT_TEST(allowed_nodes_are_those_that_exist_and_are_listed),
 	};
 

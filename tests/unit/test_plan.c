@@ -203,6 +203,32 @@ static void memory_that_is_not_where_it_was_named_is_said(void **state)
 	assert_false(has_reason(ODD_NODES, &(struct request){ .nodes = "0,4", .memory = MEMORY_BIND }, "memory-named"));
 }
 
+static void threads_on_isolated_cpus_are_pinned_unless_the_user_says_otherwise(void **state)
+{
+	static const struct {
+		enum pin asked, due;
+		unsigned threads, warnings;
+	} rows[] = {
+		{ PIN_AUTO, PIN_THREADS, 0, 0 },      { PIN_THREADS, PIN_THREADS, 0, 0 },
+		{ PIN_INSTANCE, PIN_INSTANCE, 0, 1 }, { PIN_NONE, PIN_NONE, 0, 1 },
+		{ PIN_INSTANCE, PIN_INSTANCE, 1, 0 },
+	};
+	cleanup_machine struct machine *machine = read_machine(ONE_NODE, &(struct machine_narrow){ 0 });
+
+	(void)state;
+	assert_int_equal(fact_set(&machine->limits.isolated, FACT_KNOWN, 1, "/sys/x", "0-7"), 0);
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		const struct workload workload = { .request = { .pin = rows[i].asked, .threads = rows[i].threads },
+						   .environment = no_environment };
+		cleanup_plan struct plan *plan = NULL;
+		struct err err = { 0 };
+
+		assert_int_equal(plan_make(machine, &workload, &plan, &err), 0);
+		assert_int_equal(plan->instances[0].pin, rows[i].due);
+		assert_int_equal(plan->warnings.count, rows[i].warnings);
+	}
+}
+
 static void strategy_says_where_a_part_goes(void **state)
 {
 	static const struct row rows[] = {
@@ -459,6 +485,7 @@ int main(void)
 		cmocka_unit_test(instances_get_whole_cores_of_one_node),
 		cmocka_unit_test(memory_comes_from_the_nodes_that_have_it),
 		cmocka_unit_test(memory_that_is_not_where_it_was_named_is_said),
+		cmocka_unit_test(threads_on_isolated_cpus_are_pinned_unless_the_user_says_otherwise),
 		cmocka_unit_test(strategy_says_where_a_part_goes),
 		cmocka_unit_test(limits_come_before_wishes),
 		cmocka_unit_test(the_users_thread_count_wins),

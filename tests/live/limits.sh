@@ -2,11 +2,12 @@
 # SPDX-License-Identifier: Apache-2.0
 # Limits for real: affinity, CPU quotas and memory limits of cgroups made here (v1 as root), nested and seen from inside
 # a namespace; each must reach the machine's facts and the plan.
-# Usage: limits.sh FETTLE
+# Usage: limits.sh FETTLE [THREAD_PLACES]
 set -u
-fettle=$1
+fettle=$1 thread_places=${2-}
 . "$(dirname "$0")/tap.sh"
 . "$(dirname "$0")/cgroup.sh"
+. "$(dirname "$0")/facts.sh"
 
 work=$(mktemp -d)
 groups=
@@ -23,11 +24,15 @@ export XDG_CACHE_HOME="$work/cache"
 mkdir "$XDG_CACHE_HOME"
 "$fettle" plan >/dev/null
 
-# fact KEY COMMAND...: the first value of KEY in the JSON the command prints.
-fact() {
-	key=$1
-	shift
-	"$@" 2>"$work/stderr" | grep -o "\"$key\": *\(\"[^\"]*\"\|[^,} ]*\)" | head -n 1 | sed 's/^[^:]*: *//' | tr -d '"'
+# runs NAME DUE OPTIONS COMMAND...: an OpenMP team under these limits runs where the plan says; DUE is its "PUS THREADS PIN".
+runs() {
+	name=$1 due=$2
+	shift 2
+	if [ -n "$thread_places" ]; then
+		is "$name" "$(as_planned "$@")" "$due"
+	else
+		skip "$name" "built without OpenMP"
+	fi
 }
 
 cpus=$(nproc)
@@ -37,6 +42,7 @@ is "all allowed CPUs are the affinity mask" "$(fact usable_threads "$fettle" mac
 if [ "$cpus" -ge 2 ]; then
 	is "taskset narrows what may be used" "$(fact usable_threads taskset -c 0 "$fettle" machine --json)" 1
 	is "and the plan with it" "$(fact pus_os taskset -c 1 "$fettle" plan --json)" 1
+	runs "and the threads" "1 1 instance" '' taskset -c 1
 else
 	skip "taskset narrows what may be used" "one CPU"
 fi
@@ -52,6 +58,9 @@ if [ -n "$outer" ] && [ -w "$outer/cpu.cfs_quota_us" ]; then
 	ok "the reason names the file" sh -c "echo \$\$ >'$outer/cgroup.procs'; '$fettle' plan | tr -d ' \\n' | grep -q cfs_quota_us"
 	inner="$outer/inner"
 	mkdir "$inner" && groups="$inner $outer"
+	due="$(fact pus_os within "$inner" "$fettle" plan --json) 1 instance"
+	runs "one thread runs where planned" "$due" '' within "$inner"
+	runs "pinned as well" "${due% *} threads" '--pin threads' within "$inner"
 	is "a parent's tighter quota counts" "$(fact cpu_quota within "$inner" "$fettle" machine --json)" 1.5
 	echo 50000 >"$inner/cpu.cfs_quota_us"
 	is "a child's tighter one too" "$(fact cpu_quota within "$inner" "$fettle" machine --json)" 0.5
@@ -84,6 +93,13 @@ if [ -n "$set_group" ] && [ -w "$set_group/cpuset.cpus" ] && [ "$cpus" -ge 2 ]; 
 	echo 0 >"$set_group/cpuset.mems"
 	echo 1 >"$set_group/cpuset.cpus"
 	is "a cpuset is the plan's world" "$(fact pus_os within "$set_group" "$fettle" plan --json)" 1
+	runs "and the threads'" "1 1 instance" '' within "$set_group"
+	echo 0-1 >"$set_group/cpuset.cpus"
+	mkdir "$set_group/inner" && groups="$set_group/inner $groups"
+	echo 0 >"$set_group/inner/cpuset.mems"
+	echo 1 >"$set_group/inner/cpuset.cpus"
+	runs "a nested one too" "1 1 instance" '' within "$set_group/inner"
+	echo 1 >"$set_group/cpuset.cpus"
 	is "and a CPU outside it is refused" \
 		"$(within "$set_group" "$fettle" plan --cpus 0 >/dev/null 2>&1; echo $?)" 2
 else

@@ -102,7 +102,7 @@ rows_2n() {
 
 rows_4n() {
 	row bind       2,3   0 6 2 3 numactl -N 2,3 -m 2,3
-	row preferred  1,3   6 2 3 1 numactl -N 1,3 --preferred-many 1,3
+	row preferred  2,3   0 6 2 3 numactl -N 2,3 --preferred-many 2,3
 	row interleave 0,3   2 6 0+3 0+3 numactl -N 0,3 -i 0,3
 }
 
@@ -134,7 +134,36 @@ planned() {
 	fettle plan --nodes "$1" --json | sed -n 's/.*"nodes_os": "\(.*\)",/\1/p; s/.*"memory_policy": "\(.*\)",/\1/p' | tr '\n' ' '
 }
 
+# A node has less than the probe holds: 512 MiB of 1 GiB.
+full_node() {
+	exec 3>&2 2>/dev/null # the shell's "Killed"
+	is "bind: a full node kills the program" "$(fettle run -q --memory bind --nodes 1 -- page-probe --hold 600 >/dev/null 2>&1; echo $?)" 137
+	is "as numactl -m" "$(numactl -m 1 page-probe --hold 600 >/dev/null 2>&1; echo $?)" 137
+	for word in auto preferred; do
+		held=$(fettle run -q --memory $word --nodes 1 -- page-probe --hold 600)
+		ok "$word: it goes on with the other node's memory" sh -c "echo '$held' | grep -q '^held 0:[0-9]* 1:[0-9]*$'"
+		echo "# $held"
+	done
+	exec 2>&3 3>&-
+}
+
+page_cache() {
+	taskset -c 0 cp /bin/busybox /tmp/file
+	cached=$(taskset -c 0 page-probe --file /tmp/file)
+	ok "the page cache lies where it was read" sh -c "echo '$cached' | grep -q '^file 0:[0-9]*$'"
+	is "and bind to another node leaves it there" \
+		"$(fettle run -q --memory bind --nodes 1 -- page-probe --file /tmp/file)" "$cached"
+}
+
 case $variant in
+2n)
+	for index in 0 1; do
+		is "instance $index of two has its pages on its own node" \
+			"$(fettle run -q --instances 2 --instance $index -- page-probe | sed -n 's/^main large \([0-9]*\):.*/\1/p')" $index
+	done
+	full_node
+	page_cache
+	;;
 no-memory)
 	ok "the nearest memory is said" sh -c 'fettle plan --nodes 1 | grep -q "node 2 is the"'
 	is "and planned" "$(planned 1)" "2 preferred "

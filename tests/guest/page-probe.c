@@ -4,21 +4,24 @@
  * kernel twice: move_pages() without a target, for each page touched, and numa_maps, for the mappings these pages are
  * in.
  *
- *   page-probe [--cpu N] [--thread-cpu N] [--hold MIB]
+ *   page-probe [--cpu N] [--thread-cpu N] [--hold MIB | --file PATH]
  *
  * A line each: "WHO KIND NODE:PAGES ..." with WHO main, thread, fork or exec and KIND large or small; last "huge KIB",
  * how much of the main process is in huge pages. --cpu and --thread-cpu say where main (and its children) and the
- * second thread run, so that "the toucher's node" is one and the same each time. --hold touches MIB instead, prints
- * "held NODE:PAGES ..." and nothing else. Exit code 1: what the kernel said twice was not the same; the line on stderr
- * says how.
+ * second thread run, so that "the toucher's node" is one and the same each time. --hold touches MIB instead and prints
+ * "held NODE:PAGES ...", --file reads a file through a mapping and prints "file NODE:PAGES ...". Exit code 1: what the
+ * kernel said twice was not the same; the line on stderr says how.
  */
 #include "page-count.h"
 
+#include <fcntl.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -31,6 +34,7 @@ enum {
 struct options {
 	int cpu, thread_cpu; /* -1: anywhere */
 	size_t hold_bytes;   /* 0: no */
+	const char *file;    /* NULL: none */
 };
 
 static void run_on(int cpu)
@@ -117,6 +121,29 @@ static void everything(char *const argv[], const struct options *options)
 	printf("huge %zu\n", page_count_huge_kib());
 }
 
+/* What lies in the page cache is counted where it lies. */
+static void read_mapped(const char *path)
+{
+	const int fd = open(path, O_RDONLY | O_CLOEXEC);
+	struct page_range range = { NULL, 0 };
+	struct stat st;
+	unsigned sum = 0;
+
+	if (fd < 0 || fstat(fd, &st) < 0)
+		page_count_fail(path);
+	range.bytes = (size_t)st.st_size;
+	range.start = mmap(NULL, range.bytes, PROT_READ, MAP_SHARED, fd, 0);
+	if (range.start == MAP_FAILED)
+		page_count_fail("mmap");
+	for (size_t i = 0; i < range.bytes; i++)
+		sum += (unsigned char)range.start[i];
+	if (!sum)
+		(void)fprintf(stderr, "page-probe: '%s' is all zeros\n", path);
+	page_count_tell("file", &range, 1);
+	(void)munmap(range.start, range.bytes);
+	(void)close(fd);
+}
+
 static long number(const char *text)
 {
 	char *end;
@@ -145,11 +172,13 @@ int main(int argc, char *argv[])
 			options.thread_cpu = (int)number(argv[i + 1]);
 		else if (strcmp(argv[i], "--hold") == 0)
 			options.hold_bytes = (size_t)number(argv[i + 1]) << 20;
+		else if (strcmp(argv[i], "--file") == 0)
+			options.file = argv[i + 1];
 		else
 			argc = 0;
 	}
 	if (argc % 2 == 0) {
-		(void)fprintf(stderr, "usage: page-probe [--cpu N] [--thread-cpu N] [--hold MIB]\n");
+		(void)fprintf(stderr, "usage: page-probe [--cpu N] [--thread-cpu N] [--hold MIB | --file PATH]\n");
 		return 2;
 	}
 	run_on(options.cpu);
@@ -158,6 +187,10 @@ int main(int argc, char *argv[])
 
 		page_count_tell("held", &range, 1);
 		free(range.start);
+		return 0;
+	}
+	if (options.file) {
+		read_mapped(options.file);
 		return 0;
 	}
 	everything(argv, &options);

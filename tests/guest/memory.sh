@@ -155,7 +155,21 @@ page_cache() {
 		"$(fettle run -q --memory bind --nodes 1 -- page-probe --file /tmp/file)" "$cached"
 }
 
+# 300 MiB are more than node 0 has; node 1 is nearer to it than node 2, which is named.
+full_node_of_several() {
+	for word in bind preferred; do
+		held=$(fettle run -q --memory $word --nodes 0,2 --cross-node -- page-probe --cpu 0 --hold 300)
+		ok "$word 0,2: the other named node comes next" sh -c "echo '$held' | grep -q '^held 0:[0-9]* 2:[0-9]*$'"
+		echo "# $held"
+	done
+	held=$(fettle run -q --memory preferred --nodes 0 -- page-probe --cpu 0 --hold 300)
+	ok "preferred 0: the nearest node comes next" sh -c "echo '$held' | grep -q '^held 0:[0-9]* 1:[0-9]*$'"
+}
+
 case $variant in
+4n)
+	full_node_of_several
+	;;
 2n)
 	for index in 0 1; do
 		is "instance $index of two has its pages on its own node" \

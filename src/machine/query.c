@@ -92,3 +92,19 @@ int machine_nearest_memory(const struct machine *machine, int node_idx)
 	}
 	return best;
 }
+
+int machine_nearest_cpus(const struct machine *machine, int node_idx)
+{
+	const uint64_t *distances;
+	int best = MACHINE_NONE;
+
+	if (node_idx < 0 || (size_t)node_idx >= machine->node_count)
+		return MACHINE_NONE;
+	distances = machine->nodes[node_idx].distances;
+	for (size_t i = 0; distances && i < machine->node_count; i++) {
+		if (hwloc_bitmap_intersects(machine->nodes[i].pus_os, machine->limits.pus_os) &&
+		    (best == MACHINE_NONE || distances[i] < distances[best]))
+			best = (int)i;
+	}
+	return best;
+}

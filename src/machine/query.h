@@ -27,5 +27,11 @@ int machine_node_idx(const struct machine *machine, unsigned node_os);
  */
 int machine_nearest_memory(const struct machine *machine, int node_idx);
 
+/*
+ * The node with an allowed CPU nearest to `node_idx` (ties: lowest number). MACHINE_NONE: no such node, or nothing to
+ * measure by.
+ */
+int machine_nearest_cpus(const struct machine *machine, int node_idx);
+
 /* May pages be put on this node: allowed, and not known to have no memory. */
 bool machine_node_has_memory(const struct machine *machine, int node_idx);

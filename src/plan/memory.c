@@ -30,26 +30,40 @@ unsigned memory_homes(const struct pool *pool, const struct slot *slot)
 	return n;
 }
 
-/* A node --nodes named that covers the core and has memory: with several nodes over the same CPUs it chooses among
- * them. */
-static int named_node(const struct pool *pool, unsigned core_idx)
-{
-	const struct machine *machine = pool->machine;
-
-	for (size_t i = 0; pool->nodes_os && i < machine->node_count; i++) {
-		const struct machine_node *node = &machine->nodes[i];
-
-		if (hwloc_bitmap_isset(pool->nodes_os, node->os) && machine_node_has_memory(machine, (int)i) &&
-		    hwloc_bitmap_isset(node->pus_os, (unsigned)pool_core_pu(pool, core_idx, 0)))
-			return (int)i;
-	}
-	return MACHINE_NONE;
-}
-
 /* First touch knows no names: these policies take the kernel's own node, whatever --nodes says. */
 static bool follows_touch(enum memory_policy asked)
 {
 	return asked == MEMORY_NONE || asked == MEMORY_LOCAL;
+}
+
+bool memory_takes_nodes(enum memory_policy policy)
+{
+	return policy != MEMORY_AUTO && !follows_touch(policy);
+}
+
+/*
+ * The nearest node with memory that --nodes named and that covers the core: with several nodes over the same CPUs it
+ * chooses among them. For a policy that takes nodes one without CPUs will do.
+ */
+static int named_node(const struct pool *pool, unsigned core_idx, enum memory_policy asked)
+{
+	const struct machine *machine = pool->machine;
+	const int home = machine->cores[core_idx].node_idx;
+	const uint64_t *distances = home == MACHINE_NONE ? NULL : machine->nodes[home].distances;
+	int best = MACHINE_NONE;
+
+	for (size_t i = 0; i < machine->node_count; i++) {
+		const struct machine_node *node = &machine->nodes[i];
+
+		if (!hwloc_bitmap_isset(pool->nodes_os, node->os) || !machine_node_has_memory(machine, (int)i))
+			continue;
+		if (!hwloc_bitmap_isset(node->pus_os, (unsigned)pool_core_pu(pool, core_idx, 0)) &&
+		    !(memory_takes_nodes(asked) && hwloc_bitmap_iszero(node->pus_os)))
+			continue;
+		if (best == MACHINE_NONE || (distances && distances[i] < distances[best]))
+			best = (int)i;
+	}
+	return best;
 }
 
 /* The memory node of one core; MACHINE_NONE: nothing says which. */
@@ -60,7 +74,7 @@ static int memory_node(const struct pool *pool, unsigned core_idx, enum memory_p
 	if (pool->nodes_os && !follows_touch(asked) &&
 	    !(home != MACHINE_NONE && hwloc_bitmap_isset(pool->nodes_os, pool->machine->nodes[home].os) &&
 	      machine_node_has_memory(pool->machine, home))) {
-		const int named = named_node(pool, core_idx);
+		const int named = named_node(pool, core_idx, asked);
 
 		if (named != MACHINE_NONE)
 			return named;
@@ -101,7 +115,7 @@ static int add_named(const struct pool *pool, const struct slot *slot, enum memo
 		if (!hwloc_bitmap_isset(pool->nodes_os, node->os) || !machine_node_has_memory(machine, (int)i) ||
 		    hwloc_bitmap_isset(instance->nodes_os, node->os) || !beside(pool, slot, node))
 			continue;
-		if (asked != MEMORY_AUTO && !follows_touch(asked)) {
+		if (memory_takes_nodes(asked)) {
 			if (hwloc_bitmap_set(instance->nodes_os, node->os) < 0)
 				return -ENOMEM;
 		} else if (plan_note(

@@ -5,6 +5,8 @@
 #include "base/cpulist.h"
 #include "base/err.h"
 #include "machine/machine.h"
+#include "machine/query.h"
+#include "plan/memory.h"
 
 int pool_core_pu(const struct pool *pool, unsigned core_idx, unsigned n)
 {
@@ -70,6 +72,25 @@ static int pus_of_nodes(const struct machine *machine, hwloc_const_bitmap_t node
 	return 0;
 }
 
+/* --nodes names memory alone, for a policy that takes it: the CPUs nearest to it. */
+static int pus_near_memory(const struct pool *pool, struct plan *plan, hwloc_bitmap_t ret_pus, struct err *err)
+{
+	const struct machine *machine = pool->machine;
+
+	for (size_t i = 0; i < machine->node_count; i++) {
+		const int near = machine_nearest_cpus(machine, (int)i);
+
+		if (!hwloc_bitmap_isset(pool->nodes_os, machine->nodes[i].os) || near == MACHINE_NONE)
+			continue;
+		if (hwloc_bitmap_or(ret_pus, ret_pus, machine->nodes[near].pus_os) < 0 ||
+		    plan_note(&plan->reasons, "nearest-cpus", "--nodes",
+			      "node %u has no CPU: those of node %u, the nearest, are used", machine->nodes[i].os,
+			      machine->nodes[near].os) < 0)
+			return err_nomem(err);
+	}
+	return 0;
+}
+
 /* allowed ∩ --cpus ∩ CPUs of --nodes, into pool->pus_os and pool->nodes_os. */
 static int narrow_pus(struct pool *pool, const struct request *request, struct plan *plan, struct err *err)
 {
@@ -96,6 +117,8 @@ static int narrow_pus(struct pool *pool, const struct request *request, struct p
 		if (r < 0)
 			return r;
 		r = pus_of_nodes(machine, pool->nodes_os, existing, err);
+		if (r == 0 && hwloc_bitmap_iszero(existing) && memory_takes_nodes(request->memory))
+			r = pus_near_memory(pool, plan, existing, err);
 		if (r < 0)
 			return r;
 		if (hwloc_bitmap_and(pool->pus_os, pool->pus_os, existing) < 0 ||

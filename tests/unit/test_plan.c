@@ -167,6 +167,13 @@ static void memory_comes_from_the_nodes_that_have_it(void **state)
 		  { .nodes = "0,4", .memory = MEMORY_INTERLEAVE },
 		  NULL,
 		  "0-1 2 instance interleave:0,4" },
+		/* alone, it gets the CPUs nearest to it */
+		{ ODD_NODES, { 0 }, { .nodes = "4", .memory = MEMORY_BIND }, NULL, "2-3 2 instance bind:4" },
+		{ ODD_NODES,
+		  { .allowed_pus = "0-1" },
+		  { .nodes = "4", .memory = MEMORY_PREFERRED },
+		  NULL,
+		  "0-1 2 instance preferred:4" },
 		/* but not where we may not use it */
 		{ ODD_NODES,
 		  { .allowed_nodes = "0" },

@@ -34,7 +34,9 @@ enum { CHILD_CPU_SECONDS = 3 };
  * plugins (CUDA, OpenCL) cost milliseconds, so hwloc sees these environments and nothing else.
  */
 #define HWLOC_QUIET "HWLOC_PLUGINS_PATH=/dev/null", "HWLOC_HIDE_ERRORS=2"
-static const char *const live_environment[] = { "HWLOC_COMPONENTS=linux,stop", HWLOC_QUIET, NULL };
+/* 1: tell distances, but do not guess from them which CPUs a node without any belongs to: the kernel says none. */
+static const char *const live_environment[] = { "HWLOC_COMPONENTS=linux,stop", "HWLOC_USE_NUMA_DISTANCES=1",
+						HWLOC_QUIET, NULL };
 static const char *const foreign_environment[] = { HWLOC_QUIET, NULL };
 /* Without /sys the linux component gives up; this one asks libc how many CPUs there are. */
 static const char *const masked_environment[] = { "HWLOC_COMPONENTS=no_os,stop", HWLOC_QUIET, NULL };

@@ -183,6 +183,12 @@ no-memory)
 	is "and planned" "$(planned 1)" "2 preferred "
 	;;
 memory-only)
+	ok "the node without CPU is told as such" sh -c \
+		"fettle machine --json | tr -d ' \n' | grep -q '\"node_os\":2,\"memory_bytes\":[0-9]*,\"pus_os\":\"\"'"
+	is "one instance a node leaves it out" "$(fettle plan --throughput --json | grep -c '"mask_os"')" 2
+	is "named alone for a policy it has the nearest CPUs" \
+		"$(fact mask_os fettle plan --memory bind --nodes 2 --json) $(fact nodes_os fettle plan --memory bind --nodes 2 --json)" "0-1 2"
+	is "and for none it is refused" "$(fettle plan --nodes 2 >/dev/null 2>&1; echo $?)" 2
 	is "auto keeps to the CPUs' own node" "$(planned 0,2)" "0 preferred "
 	ok "and says what it leaves" sh -c 'fettle plan --nodes 0,2 | grep -q "memory-named"'
 	;;

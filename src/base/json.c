@@ -7,6 +7,7 @@
 #include "base/fact.h"
 
 #include <limits.h>
+#include <string.h>
 
 int json_set_list(json_t *object, const char *key, hwloc_const_bitmap_t set)
 {
@@ -22,6 +23,20 @@ int json_set_fact(json_t *object, const char *key, const struct fact *fact, json
 	if (fact->state == FACT_UNKNOWN && unknown && json_array_append_new(unknown, json_string(key)) < 0)
 		return -1;
 	return json_object_set_new(object, key, json_null());
+}
+
+json_t *json_any_text(const char *text)
+{
+	json_t *string = json_string(text);
+	cleanup_free char *copy = string ? NULL : strdup(text);
+
+	if (!copy)
+		return string;
+	for (char *c = copy; *c; c++) {
+		if ((unsigned char)*c >= 0x80)
+			*c = '?';
+	}
+	return json_string(copy);
 }
 
 int json_get_text(const json_t *object, const char *key, const char **ret_text, struct err *err)

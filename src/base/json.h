@@ -21,6 +21,10 @@ int json_set_list(json_t *object, const char *key, hwloc_const_bitmap_t set);
  * (an array, may be NULL). Returns 0 or -1. */
 int json_set_fact(json_t *object, const char *key, const struct fact *fact, json_t *unknown);
 
+/* A string of any bytes: JSON is UTF-8; names of files and cgroups, and texts of a foreign file, need not be. What is
+ * not ASCII becomes '?' then. NULL when memory ran out. */
+json_t *json_any_text(const char *text);
+
 /* Readers: 0, or -EINVAL naming the key when it is missing or of another type. */
 int json_get_text(const json_t *object, const char *key, const char **ret_text, struct err *err);
 int json_get_unsigned(const json_t *object, const char *key, unsigned *ret_value, struct err *err);

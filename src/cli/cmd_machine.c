@@ -2,6 +2,7 @@
 #include "base/cleanup.h"
 #include "base/err.h"
 #include "base/text.h"
+#include "cli/cmd_machine_host.h"
 #include "cli/cmd_machine_tree.h"
 #include "cli/colour.h"
 #include "cli/command.h"
@@ -10,9 +11,13 @@
 #include "cli/output.h"
 #include "cli/plan_document.h"
 #include "cli/svg.h"
+#include "machine/host.h"
 #include "machine/machine.h"
 
 #include <string.h>
+
+/* How long a document watches the machine: 20 of the kernel's ticks, so that one is 5 % of a CPU. */
+enum { SAMPLE_MS = 200 };
 
 static char *as_json(const struct machine *machine)
 {
@@ -32,7 +37,7 @@ static void add_fact(struct text *text, const char *name, const struct fact *fac
 		 fact->source ? fact->source : "not looked for");
 }
 
-/* The tree, then the verdict; -q: the verdict alone; -v: where the limits were found. */
+/* The tree, then the verdict, then the host; -q: the verdict alone; -v: where limits and host facts were found. */
 static char *as_text(const struct machine *machine, const struct options *options)
 {
 	const struct colour *colour = colour_of(options);
@@ -45,12 +50,15 @@ static char *as_text(const struct machine *machine, const struct options *option
 	if (tree)
 		text_add_bytes(&text, tree, strlen(tree));
 	text_add(&text, "%s\n", summary);
+	if (!options->quiet)
+		machine_host_lines(machine, &text);
 	if (options->verbose) {
 		text_add(&text, "\n%sLimits%s\n", colour->bold, colour->off);
 		add_fact(&text, "CPUs", &machine->limits.pus);
 		add_fact(&text, "nodes", &machine->limits.nodes);
 		add_fact(&text, "CPU quota", &machine->limits.quota_milli);
 		add_fact(&text, "memory limit", &machine->limits.memory_bytes);
+		machine_host_facts(machine, &text);
 	}
 	return text_take(&text);
 }
@@ -68,7 +76,8 @@ int cmd_machine(struct invocation *invocation)
 	}
 	if (output_check_picture(options, &err) < 0)
 		return output_failure(EXIT_USAGE, &err);
-	if (decide_machine(options, false, &decision, &err) < 0)
+	if (decide_machine(options, false, &decision, &err) < 0 ||
+	    (!options->quiet && machine_read_host(decision.machine, options->json ? SAMPLE_MS : 0, &err) < 0))
 		return output_failure(decision.exit_code ? decision.exit_code : EXIT_FAILED, &err);
 	result = options->json ? as_json(decision.machine) : as_text(decision.machine, options);
 	picture = options->svg ? svg_picture(decision.machine, NULL) : NULL;

@@ -6,6 +6,7 @@
 #include "machine/machine.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 /* Kinds closer than this are one: 5.4 and 5.8 GHz are favoured cores, 3.9 and 5.0 are two designs. */
 enum { SAME_PERCENT = 90, SMALL_CAPACITY_PERCENT = 60 };
@@ -114,6 +115,18 @@ static void index_cores(struct machine *machine)
 	}
 }
 
+/* x86 kernels give every core capacity 1024 unless they know better: alone, and equal, it says nothing. */
+static bool told(const struct machine *machine, const struct raw_kind *raw, size_t raw_count)
+{
+	const bool x86 = machine->architecture && strcmp(machine->architecture, "x86_64") == 0;
+
+	for (size_t i = 0; i < raw_count; i++) {
+		if (raw[i].type || raw[i].max_mhz || (raw[i].capacity && (!x86 || raw[i].capacity != 1024)))
+			return true;
+	}
+	return false;
+}
+
 int kinds_make(struct machine *machine, struct raw_kind *raw, size_t raw_count, const char *source, struct err *err)
 {
 	cleanup_free size_t *tops = calloc(raw_count + 1, sizeof(*tops));
@@ -122,7 +135,7 @@ int kinds_make(struct machine *machine, struct raw_kind *raw, size_t raw_count, 
 	machine->kinds = calloc(raw_count + 1, sizeof(*machine->kinds));
 	if (!machine->kinds || !tops)
 		return err_nomem(err);
-	machine->kinds_known = raw_count > 0;
+	machine->kinds_known = told(machine, raw, raw_count);
 	if (raw_count == 0) {
 		if (assume_one(machine) < 0)
 			return err_nomem(err);

@@ -5,6 +5,7 @@
 #include "base/cpulist.h"
 #include "base/err.h"
 #include "base/sysroot.h"
+#include "machine/host.h"
 #include "machine/limits.h"
 #include "machine/machine_private.h"
 #include "machine/mounts.h"
@@ -189,6 +190,7 @@ void machine_free(struct machine *machine)
 		fact_clear(&machine->kinds[i].max_mhz);
 	}
 	limits_clear(&machine->limits);
+	host_free(machine->host);
 	free(machine->pus);
 	free(machine->cores);
 	free(machine->nodes);

@@ -17,6 +17,7 @@
 #include <stdint.h>
 
 struct err;
+struct host;
 
 enum machine_source {
 	MACHINE_LIVE,
@@ -106,6 +107,8 @@ struct machine {
 	bool kinds_known; /* false: the source says nothing about kinds; one is assumed */
 
 	struct machine_limits limits;
+
+	struct host *host; /* see machine_read_host(); NULL: not asked for, or not told */
 };
 
 /*
@@ -134,5 +137,6 @@ static inline void machine_free_(struct machine **machine)
  * The caller frees it; NULL when memory ran out. */
 char *machine_summary(const struct machine *machine);
 
-/* The document `fettle machine --json` prints (fettle.machine/1). NULL when memory ran out. */
+/* The document `fettle machine --json` prints (fettle.machine/1), host facts as far as they were read. NULL when memory
+ * ran out. */
 json_t *machine_to_json(const struct machine *machine);

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "machine/host.h"
 #include "machine/machine.h"
 #include "machine/query.h"
 
@@ -34,25 +35,10 @@ static int set_fact(json_t *object, const char *key, const struct fact *fact, js
 	return r == 0 && fact->state == FACT_UNKNOWN ? add_unknown(unknown, key) : r;
 }
 
-/* JSON is UTF-8; file names, cgroup names and a file's model need not be: what is not ASCII becomes '?' then. */
-static json_t *any_text(const char *text)
-{
-	json_t *string = json_string(text);
-	cleanup_free char *copy = string ? NULL : strdup(text);
-
-	if (!copy)
-		return string;
-	for (char *c = copy; *c; c++) {
-		if ((unsigned char)*c >= 0x80)
-			*c = '?';
-	}
-	return json_string(copy);
-}
-
 static int set_text(json_t *object, const char *key, const char *text, json_t *unknown)
 {
 	if (text)
-		return json_object_set_new(object, key, any_text(text));
+		return json_object_set_new(object, key, json_any_text(text));
 	return json_object_set_new(object, key, json_null()) | add_unknown(unknown, key);
 }
 
@@ -184,8 +170,8 @@ static int add_evidence(json_t *evidence, const char *name, const struct fact *f
 		return 0;
 	item = json_object();
 	r = json_object_set_new(item, "fact", json_string(name));
-	r |= json_object_set_new(item, "path", any_text(fact->source));
-	r |= json_object_set_new(item, "value", fact->raw ? any_text(fact->raw) : json_null());
+	r |= json_object_set_new(item, "path", json_any_text(fact->source));
+	r |= json_object_set_new(item, "value", fact->raw ? json_any_text(fact->raw) : json_null());
 	return r | json_array_append_new(evidence, item);
 }
 
@@ -228,7 +214,7 @@ json_t *machine_to_json(const struct machine *machine)
 	int r = json_object_set_new(object, "schema", json_string("fettle.machine/1"));
 
 	r |= json_object_set_new(source, "kind", json_string(source_kinds[machine->source]));
-	r |= json_object_set_new(source, "name", any_text(machine->source_name));
+	r |= json_object_set_new(source, "name", json_any_text(machine->source_name));
 	r |= json_object_set_new(object, "source", source);
 	r |= set_text(object, "model", machine->model, unknown);
 	r |= set_text(object, "architecture", machine->architecture, unknown);
@@ -238,6 +224,7 @@ json_t *machine_to_json(const struct machine *machine)
 	r |= set_caches(machine, object, unknown);
 	r |= set_kinds(machine, object, unknown);
 	r |= set_allowed(machine, object, unknown);
+	r |= json_object_set_new(object, "host", host_to_json(machine->host, unknown));
 	r |= json_object_set_new(object, "unknown", unknown);
 	if (r < 0) {
 		json_decref(object);

@@ -13,6 +13,7 @@
 #include "cli/svg.h"
 #include "machine/host.h"
 #include "machine/machine.h"
+#include "machine/may.h"
 
 #include <string.h>
 
@@ -58,7 +59,8 @@ static char *as_text(const struct machine *machine, const struct options *option
 		add_fact(&text, "nodes", &machine->limits.nodes);
 		add_fact(&text, "CPU quota", &machine->limits.quota_milli);
 		add_fact(&text, "memory limit", &machine->limits.memory_bytes);
-		machine_host_facts(machine, &text);
+		machine_host_facts(machine, colour, &text);
+		machine_may_facts(machine, colour, &text);
 	}
 	return text_take(&text);
 }
@@ -77,7 +79,8 @@ int cmd_machine(struct invocation *invocation)
 	if (output_check_picture(options, &err) < 0)
 		return output_failure(EXIT_USAGE, &err);
 	if (decide_machine(options, false, &decision, &err) < 0 ||
-	    (!options->quiet && machine_read_host(decision.machine, options->json ? SAMPLE_MS : 0, &err) < 0))
+	    (!options->quiet && (machine_read_host(decision.machine, options->json ? SAMPLE_MS : 0, &err) < 0 ||
+				 machine_read_may(decision.machine, &err) < 0)))
 		return output_failure(decision.exit_code ? decision.exit_code : EXIT_FAILED, &err);
 	result = options->json ? as_json(decision.machine) : as_text(decision.machine, options);
 	picture = options->svg ? svg_picture(decision.machine, NULL) : NULL;

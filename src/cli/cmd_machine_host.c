@@ -3,9 +3,11 @@
 
 #include "base/cleanup.h"
 #include "base/text.h"
+#include "cli/colour.h"
 #include "cli/option.h"
 #include "machine/host.h"
 #include "machine/machine.h"
+#include "machine/may.h"
 
 #include <string.h>
 
@@ -56,6 +58,26 @@ static const struct {
 	{ HOST_ISOLATED, say_cpus, "isolated CPUs ", "", NULL },
 };
 
+/* "may: all that was tried but counters (the CPU shows no such counter here)" */
+static void add_rights(const struct may *may, struct text *text)
+{
+	cleanup_text struct text line = TEXT_INIT;
+	const char *separator = " but ";
+
+	text_add(&line, "all that was tried");
+	for (enum may_right i = 0; i < MAY_RIGHT_COUNT; i++) {
+		const struct fact *right = &may->rights[i];
+
+		if (right->state == FACT_ABSENT || (right->state == FACT_KNOWN && right->value))
+			continue;
+		text_add(&line, "%s%s (%s)", separator, may_right_name(i), right->raw ? right->raw : "unknown");
+		separator = ", ";
+	}
+	text->failed |= line.failed;
+	text_add(text, "may: ");
+	option_wrap(text, line.data ? line.data : "", 5, 6);
+}
+
 void machine_host_lines(const struct machine *machine, struct text *text)
 {
 	cleanup_text struct text line = TEXT_INIT;
@@ -84,13 +106,46 @@ void machine_host_lines(const struct machine *machine, struct text *text)
 		text_add(text, "host: ");
 		option_wrap(text, line.data, 6, 6);
 	}
+	if (machine->may)
+		add_rights(machine->may, text);
 }
 
-void machine_host_facts(const struct machine *machine, struct text *text)
+static void add_limit(struct text *text, uint64_t value)
+{
+	if (value == MAY_UNLIMITED)
+		text_add(text, "unlimited");
+	else
+		text_add(text, "%llu", (unsigned long long)value);
+}
+
+void machine_may_facts(const struct machine *machine, const struct colour *colour, struct text *text)
+{
+	if (!machine->may)
+		return;
+	text_add(text, "\n%sMay%s\n", colour->bold, colour->off);
+	for (enum may_right i = 0; i < MAY_RIGHT_COUNT; i++) {
+		const struct fact *right = &machine->may->rights[i];
+		const char *verdict = right->state == FACT_KNOWN    ? (right->value ? "yes" : "no")
+				      : right->state == FACT_ABSENT ? "not there"
+								    : "unknown";
+
+		text_add(text, "  %-19s %s%s%s  [%s]\n", may_right_name(i), verdict, right->raw ? ": " : "",
+			 right->raw ? right->raw : "", right->source);
+	}
+	for (enum may_limit i = 0; i < LIMIT_COUNT; i++) {
+		text_add(text, "  %-19s ", may_limit_name(i));
+		add_limit(text, machine->may->limits[i].soft);
+		text_add(text, ", at most ");
+		add_limit(text, machine->may->limits[i].hard);
+		text_add(text, "  [getrlimit]\n");
+	}
+}
+
+void machine_host_facts(const struct machine *machine, const struct colour *colour, struct text *text)
 {
 	if (!machine->host)
 		return;
-	text_add(text, "\nHost\n");
+	text_add(text, "\n%sHost%s\n", colour->bold, colour->off);
 	for (enum host_fact i = 0; i < HOST_FACT_COUNT; i++) {
 		const struct fact *fact = &machine->host->facts[i];
 

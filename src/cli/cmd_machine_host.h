@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * How the host is set up, for people: in a few lines, or fact by fact. Nothing where it was not read.
+ * How the host is set up and what we may do there, for people: in a few lines, or fact by fact. Nothing
+ * where it was not read.
  */
 #pragma once
 
+struct colour;
 struct machine;
 struct text;
 
@@ -11,4 +13,7 @@ struct text;
 void machine_host_lines(const struct machine *machine, struct text *text);
 
 /* Each fact on a line of its own, with where it was found. */
-void machine_host_facts(const struct machine *machine, struct text *text);
+void machine_host_facts(const struct machine *machine, const struct colour *colour, struct text *text);
+
+/* Each right and limit on a line of its own, with the call that was tried. */
+void machine_may_facts(const struct machine *machine, const struct colour *colour, struct text *text);

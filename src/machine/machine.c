@@ -8,6 +8,7 @@
 #include "machine/host.h"
 #include "machine/limits.h"
 #include "machine/machine_private.h"
+#include "machine/may.h"
 #include "machine/mounts.h"
 #include "machine/source.h"
 #include "machine/topology.h"
@@ -191,6 +192,7 @@ void machine_free(struct machine *machine)
 	}
 	limits_clear(&machine->limits);
 	host_free(machine->host);
+	may_free(machine->may);
 	free(machine->pus);
 	free(machine->cores);
 	free(machine->nodes);

@@ -18,6 +18,7 @@
 
 struct err;
 struct host;
+struct may;
 
 enum machine_source {
 	MACHINE_LIVE,
@@ -109,6 +110,7 @@ struct machine {
 	struct machine_limits limits;
 
 	struct host *host; /* see machine_read_host(); NULL: not asked for, or not told */
+	struct may *may;   /* see machine_read_may(); the same */
 };
 
 /*

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "machine/host.h"
 #include "machine/machine.h"
+#include "machine/may.h"
 #include "machine/query.h"
 
 #include "base/cleanup.h"
@@ -224,6 +225,8 @@ json_t *machine_to_json(const struct machine *machine)
 	r |= set_caches(machine, object, unknown);
 	r |= set_kinds(machine, object, unknown);
 	r |= set_allowed(machine, object, unknown);
+	if (machine->may)
+		r |= json_object_set_new(object, "may", may_to_json(machine->may, unknown));
 	r |= json_object_set_new(object, "host", host_to_json(machine->host, unknown));
 	r |= json_object_set_new(object, "unknown", unknown);
 	if (r < 0) {

@@ -96,12 +96,12 @@ static int install(struct sock_filter *rules, size_t count)
 	return 0;
 }
 
-int refuse(int number, int error)
+static int filter(int number, unsigned action)
 {
 	struct sock_filter rules[] = {
 		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
 		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (unsigned)number, 0, 1),
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | (unsigned)error),
+		BPF_STMT(BPF_RET | BPF_K, action),
 		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
 	};
 
@@ -122,6 +122,16 @@ int refuse_argument(int number, unsigned argument, int error)
 	};
 
 	return install(rules, ARRAY_SIZE(rules));
+}
+
+int refuse(int number, int error)
+{
+	return filter(number, SECCOMP_RET_ERRNO | (unsigned)error);
+}
+
+int refuse_by_death(int number)
+{
+	return filter(number, SECCOMP_RET_KILL_PROCESS);
 }
 
 char *make_file(const char *text, size_t length, unsigned mode)

@@ -41,6 +41,9 @@ int refuse(int number, int error);
 /* The same only where the call's first argument is this one. */
 int refuse_argument(int number, unsigned argument, int error);
 
+/* The same, and who makes the call is killed. */
+int refuse_by_death(int number);
+
 /* A file with this text and mode below a new folder. The caller frees the path; remove_file() removes both. */
 char *make_file(const char *text, size_t length, unsigned mode);
 void remove_file(char *path);

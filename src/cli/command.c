@@ -25,10 +25,18 @@ static const struct option run_rows[] = {
 };
 static const struct option_table run_options = { "Saved plan", run_rows, 1 };
 
+static const struct option doctor_rows[] = {
+	{ "require", NULL, "exit with 3 when something costs speed", OPTION_FLAG,
+	  .offset = offsetof(struct options, require) },
+};
+static const struct option_table doctor_options = { "Judging", doctor_rows, 1 };
+
 const struct option_table *const global_tables[] = { &machine_options, &common_options, &version_options, NULL };
 
 static const struct option_table *const machine_tables[] = { &machine_options, &picture_options, &common_options,
 							     &help_options, NULL };
+static const struct option_table *const doctor_tables[] = { &doctor_options, &machine_options, &common_options,
+							    &help_options, NULL };
 static const struct option_table *const plan_tables[] = {
 	&planning_options, &instance_options, &settings_options, &plan_options, &machine_options,
 	&picture_options,  &common_options,   &cache_options,    &help_options, NULL
@@ -78,6 +86,19 @@ static const struct command run_command = {
 	.run = cmd_run,
 };
 
+static const struct command doctor_command = {
+	.name = "doctor",
+	.summary = "what of this host costs speed, and what changes it",
+	.usage = "[options]",
+	.about = "Judges host and container for deep learning: what costs speed, what is refused here, what is good; "
+		 "each with evidence, its price and the command that changes it. Changes nothing itself.",
+	.example = "fettle doctor --require --json",
+	.manual = "fettle-doctor(1)",
+	.tables = doctor_tables,
+	.failure = EXIT_FAILED,
+	.run = cmd_doctor,
+};
+
 static const struct command help_command = {
 	.name = "help",
 	.summary = "this help, or that of a command",
@@ -115,7 +136,8 @@ static const struct command completion_command = {
 };
 
 const struct command *const commands[] = {
-	&machine_command, &plan_command, &run_command, &help_command, &version_command, &completion_command, NULL,
+	&machine_command, &doctor_command,  &plan_command,       &run_command,
+	&help_command,    &version_command, &completion_command, NULL,
 };
 
 void invocation_clear(struct invocation *invocation)

@@ -14,7 +14,8 @@ enum exit_code {
 	EXIT_OK = 0,
 	EXIT_FAILED = 1,
 	EXIT_USAGE = 2,
-	EXIT_OWN = 125, /* run: fettle itself failed, not the program */
+	EXIT_DIFFERS = 3, /* --require: it is not as it should be */
+	EXIT_OWN = 125,   /* run: fettle itself failed, not the program */
 	EXIT_NOT_EXECUTABLE = 126,
 	EXIT_NOT_FOUND = 127,
 	EXIT_SIGNAL = 128,
@@ -57,6 +58,7 @@ bool command_takes(const struct command *command, const struct option_table *tab
 void command_help(const struct command *command, struct text *text);
 
 int cmd_machine(struct invocation *invocation);
+int cmd_doctor(struct invocation *invocation);
 int cmd_plan(struct invocation *invocation);
 int cmd_run(struct invocation *invocation);
 int cmd_help(struct invocation *invocation);

@@ -27,6 +27,7 @@ struct options {
 	bool no_cache;         /* plan, run */
 	const char *why;       /* plan */
 	const char *plan_file; /* run */
+	bool require;          /* doctor */
 	bool list;             /* completion */
 };
 

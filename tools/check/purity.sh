@@ -10,7 +10,7 @@ objects=$build/src/libfettle-core.a.p
 prints='v?printf|puts|putchar|putc|perror|stdout|stderr|exit|quick_exit|abort|v?errx?|v?warnx?|error'
 files='open|openat|creat|fopen|fdopen|freopen|read|pread|write|pwrite|dprintf|fprintf|fputs|fwrite|fread|fgets|getline|
 	stat|fstat|lstat|fstatat|statx|access|faccessat|readlink|readlinkat|realpath|opendir|fdopendir|readdir|getcwd|
-	mmap|pipe2?|socket|ioctl|json_(load|dump)_?(file|f|fd)|sysroot_.*|machine_read|machine_narrow|target_read|launch_.*'
+	mmap|pipe2?|socket|ioctl|json_(load|dump)_?(file|f|fd)|sysroot_.*|host_read|machine_read.*|machine_narrow|target_read|launch_.*'
 clock='time|clock|clock_gettime|gettimeofday|localtime(_r)?|gmtime(_r)?|nanosleep|clock_nanosleep|usleep|sleep|
 	rand|random|srand|getrandom|arc4random'
 state='getenv|secure_getenv|setenv|putenv|unsetenv|clearenv|environ|setlocale|getpid|getuid|sysconf|get_nprocs|

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/cleanup.h"
+#include "base/err.h"
+#include "base/text.h"
+#include "cli/colour.h"
+#include "cli/command.h"
+#include "cli/decide.h"
+#include "cli/doctor_text.h"
+#include "cli/output.h"
+#include "cli/plan_document.h"
+#include "machine/host.h"
+#include "machine/may.h"
+#include "report/doctor.h"
+
+#include <unistd.h>
+
+/* How long the machine is watched: 50 of the kernel's ticks. */
+enum { SAMPLE_MS = 500 };
+
+static char *as_json(const struct doctor *doctor)
+{
+	json_t *document = doctor_to_json(doctor);
+	char *text = document ? json_document_text(document) : NULL;
+
+	json_decref(document);
+	return text;
+}
+
+static char *as_text(const struct doctor *doctor, const struct options *options)
+{
+	struct text text = TEXT_INIT;
+
+	if (options->quiet)
+		doctor_text_summary(doctor, &text);
+	else
+		doctor_text(doctor, options->verbose, colour_of(options), &text);
+	return text_take(&text);
+}
+
+int cmd_doctor(struct invocation *invocation)
+{
+	const struct options *options = &invocation->options;
+	cleanup_decision struct decision decision = { 0 };
+	cleanup_doctor struct doctor *doctor = NULL;
+	cleanup_free char *result = NULL;
+	struct doctor_input input = { .environment = (const char *const *)environ };
+	struct err err = { 0 };
+	int code;
+
+	if (invocation->word_count) {
+		output_line("unexpected '%s'; try 'fettle doctor --help'", invocation->words[0]);
+		return EXIT_USAGE;
+	}
+	if (decide_machine(options, false, &decision, &err) < 0 ||
+	    machine_read_host(decision.machine, SAMPLE_MS, &err) < 0 || machine_read_may(decision.machine, &err) < 0)
+		return output_failure(decision.exit_code ? decision.exit_code : EXIT_FAILED, &err);
+	input.machine = decision.machine;
+	if (doctor_make(&input, &doctor, &err) < 0)
+		return output_failure(EXIT_FAILED, &err);
+	result = options->json ? as_json(doctor) : as_text(doctor, options);
+	code = output_result(invocation, result);
+	return code == EXIT_OK && options->require && doctor_count(doctor, DOCTOR_COSTS) ? EXIT_DIFFERS : code;
+}

@@ -166,8 +166,8 @@ int host_read_meminfo(const struct host_reader *in, const struct host_row *row, 
 
 	if (r < 0)
 		return host_missing(in, row->paths[0], r, ret_fact);
-	if (!meminfo_bytes(text, row->key, &bytes)) /* a kernel without it does not write the line */
-		return host_missing(in, row->paths[0], -ENOENT, ret_fact);
+	if (!meminfo_bytes(text, row->key, &bytes)) /* kernels without swap write the line too */
+		return host_garbled(ret_fact, row->paths[0], "no line that we understand");
 	return set_kib(ret_fact, bytes, row->paths[0]);
 }
 
@@ -180,7 +180,7 @@ int host_read_swap_used(const struct host_reader *in, const struct host_row *row
 	if (r < 0)
 		return host_missing(in, row->paths[0], r, ret_fact);
 	if (!meminfo_bytes(text, "SwapTotal", &total) || !meminfo_bytes(text, "SwapFree", &left) || left > total)
-		return host_missing(in, row->paths[0], -ENOENT, ret_fact);
+		return host_garbled(ret_fact, row->paths[0], "no lines that we understand");
 	return set_kib(ret_fact, total - left, row->paths[0]);
 }
 

@@ -39,6 +39,7 @@ enum host_fact {
 	HOST_HUGETLB,           /* bytes kept in hugetlb pools; the pools are in struct host */
 	HOST_NUMA_BALANCING,    /* 0 off; bit 0: pages follow accesses, bit 1: memory tiering */
 	HOST_ZONE_RECLAIM,      /* 0 off, else a bit mask */
+	HOST_SHARED_MEMORY,     /* bytes that /dev/shm may hold; absent: no tmpfs is there */
 	HOST_SWAP,              /* bytes */
 	HOST_SWAP_USED,         /* bytes */
 	HOST_SWAPPINESS,

@@ -184,6 +184,45 @@ int host_read_swap_used(const struct host_reader *in, const struct host_row *row
 	return set_kib(ret_fact, total - left, row->paths[0]);
 }
 
+/* tmpfs says "size=65536k" among its options, and nothing when it may take half of the memory (tmpfs(5)). */
+static bool tmpfs_bytes(const struct host_reader *in, const char *options, uint64_t *ret_bytes)
+{
+	static const char key[] = "size=";
+	cleanup_free char *size = NULL, *meminfo = NULL;
+
+	for (const char *word = options; *word; word += strcspn(word, ","), word += *word == ',') {
+		if (strncmp(word, key, strlen(key)) != 0)
+			continue;
+		size = strndup(word + strlen(key), strcspn(word, ",") - strlen(key));
+		return size && parse_bytes(size, ret_bytes) == 0;
+	}
+	if (sysroot_read(in->root, "/proc/meminfo", &meminfo) < 0 || !meminfo_bytes(meminfo, "MemTotal", ret_bytes))
+		return false;
+	*ret_bytes /= 2;
+	return true;
+}
+
+int host_read_shared_memory(const struct host_reader *in, const struct host_row *row, struct fact *ret_fact)
+{
+	cleanup_mounts struct mounts mounts = { NULL };
+	uint64_t bytes = 0;
+	int r = mounts_read(in->root, &mounts);
+
+	if (r < 0)
+		return host_missing(in, row->paths[0], r, ret_fact);
+	for (size_t i = 0; i < mounts.count; i++) {
+		const struct mount *mount = &mounts.items[i];
+
+		if (strcmp(mount->point, "/dev/shm") != 0 || strcmp(mount->type, "tmpfs") != 0)
+			continue;
+		if (!tmpfs_bytes(in, mount->options, &bytes))
+			return host_garbled(ret_fact, row->paths[0], mount->options);
+		return host_known(ret_fact, bytes, row->paths[0], mount->options);
+	}
+	/* A capture may have left out the mounts that tell nothing of limits. */
+	return host_missing(in, row->paths[0], in->root->live ? -ENOENT : -ENODATA, ret_fact);
+}
+
 /* "some avg10=31.92 avg60=8.02 avg300=2.62 total=14379041": two decimals always. */
 int host_read_pressure(const struct host_reader *in, const struct host_row *row, struct fact *ret_fact)
 {

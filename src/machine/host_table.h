@@ -60,7 +60,8 @@ int host_known(struct fact *fact, uint64_t value, const char *path, const char *
 int host_garbled(struct fact *fact, const char *path, const char *raw);
 
 host_read_fn host_read_text, host_read_number, host_read_signed, host_read_chosen, host_read_list, host_read_meminfo,
-	host_read_swap_used, host_read_pressure, host_read_pools, host_read_partition, host_read_steal, host_read_later;
+	host_read_swap_used, host_read_shared_memory, host_read_pressure, host_read_pools, host_read_partition,
+	host_read_steal, host_read_later;
 host_read_fn host_read_cpu_words, host_read_cpu_fastest, host_read_cpu_slowest, host_read_current, host_read_boost;
 host_read_fn host_read_hypervisor, host_read_cpuinfo_text, host_read_cpuinfo_number, host_read_isa;
 

@@ -68,6 +68,17 @@ static enum doctor_verdict swap(const struct doctor_input *in, struct doctor_say
 	return DOCTOR_COSTS;
 }
 
+/* Room for some workers' batches; Docker gives 64 MiB. A judgement, not a measurement. */
+#define SHARED_MEMORY_ENOUGH (1ULL << 30)
+
+static enum doctor_verdict shared_memory(const struct doctor_input *in, struct doctor_say *say)
+{
+	const uint64_t bytes = doctor_number(in, HOST_SHARED_MEMORY);
+
+	text_add(&say->detail, "%llu MiB", (unsigned long long)(bytes >> 20));
+	return bytes < SHARED_MEMORY_ENOUGH ? DOCTOR_BLOCKED : DOCTOR_GOOD;
+}
+
 static enum doctor_verdict overcommit(const struct doctor_input *in, struct doctor_say *say)
 {
 	(void)say;
@@ -187,6 +198,15 @@ static const struct doctor_rule rules[] = {
 	  .unknown = "huge page defrag",
 	  .cost = "direct reclaim and compaction in page faults (kernel: admin-guide/mm/transhuge.rst): measure it",
 	  .remedy = "echo defer+madvise | sudo tee /sys/kernel/mm/transparent_hugepage/defrag" },
+	{ .id = "shared-memory",
+	  .facts = { HOST_SHARED_MEMORY },
+	  .fact_count = 1,
+	  .test = shared_memory,
+	  .good = "/dev/shm holds {}",
+	  .blocked = "/dev/shm holds {}: data loaders that hand tensors over in it are ended by a bus error when it is "
+		     "full",
+	  .unknown = "what /dev/shm holds",
+	  .remedy = "docker run --shm-size 8g ...   (outside: sudo mount -o remount,size=50% /dev/shm)" },
 	{ .id = "overcommit",
 	  .facts = { HOST_OVERCOMMIT },
 	  .fact_count = 1,

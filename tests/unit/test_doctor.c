@@ -63,6 +63,7 @@ static int set_up(void **state)
 	for (enum may_limit i = 0; i < LIMIT_COUNT; i++)
 		scene->machine->may->limits[i].soft = scene->machine->may->limits[i].hard = MAY_UNLIMITED;
 	set_text(scene, HOST_ISA, "avx2 avx512f");
+	set_number(scene, HOST_SHARED_MEMORY, 8ULL << 30);
 	assert_int_equal(fact_set(&scene->machine->limits.quota_milli, FACT_ABSENT, 0, "/cpu.max", "max 100000"), 0);
 	*state = scene;
 	return 0;
@@ -216,6 +217,16 @@ static void swap_costs_once_it_is_used(void **state)
 	(void)assert_verdict(scene, "swap", DOCTOR_GOOD, "none is used");
 	set_number(scene, HOST_SWAP_USED, 3ULL << 29);
 	(void)assert_verdict(scene, "swap", DOCTOR_COSTS, "1.5 GiB");
+}
+
+static void dockers_shared_memory_is_too_small_for_data_loaders(void **state)
+{
+	struct scene *scene = *state;
+
+	set_number(scene, HOST_SHARED_MEMORY, 64 << 20);
+	assert_holds(assert_verdict(scene, "shared-memory", DOCTOR_BLOCKED, "64 MiB")->remedy, "--shm-size");
+	set_state(scene, HOST_SHARED_MEMORY, FACT_ABSENT);
+	(void)assert_verdict(scene, "shared-memory", DOCTOR_BLOCKED, "0 MiB");
 }
 
 static void strict_overcommit_is_in_the_way_and_costs_no_speed(void **state)
@@ -438,6 +449,7 @@ int main(void)
 		T(huge_pages_for_nobody_cost_and_for_some_do_not),
 		T(what_moves_memory_between_nodes_costs_only_with_several),
 		T(swap_costs_once_it_is_used),
+		T(dockers_shared_memory_is_too_small_for_data_loaders),
 		T(strict_overcommit_is_in_the_way_and_costs_no_speed),
 		T(a_quota_that_is_no_whole_number_costs_its_rest),
 		T(a_sibling_that_is_not_ours_is_shared),

@@ -219,6 +219,22 @@ static void swap_is_counted_in_bytes_and_none_is_zero(void **state)
 	assert_int_equal(fact_of(f, "0", HOST_SWAP)->state, FACT_UNKNOWN);
 }
 
+static void shared_memory_is_what_its_mount_allows(void **state)
+{
+	struct fixture *f = *state;
+	static const char path[] = "/proc/self/mountinfo";
+
+	put(f, path, "31 23 0:28 / /dev/shm rw,nosuid - tmpfs shm rw,size=65536k\n");
+	assert_number(fact_of(f, "0", HOST_SHARED_MEMORY), 64 << 20);
+	assert_string_equal(f->host->facts[HOST_SHARED_MEMORY].raw, "rw,size=65536k");
+	put(f, path, "31 23 0:28 / /dev/shm rw - tmpfs tmpfs rw\n");
+	assert_int_equal(fact_of(f, "0", HOST_SHARED_MEMORY)->state, FACT_UNKNOWN);
+	put(f, "/proc/meminfo", "MemTotal: 4096 kB\n");
+	assert_number(fact_of(f, "0", HOST_SHARED_MEMORY), 2 << 20);
+	put(f, path, "31 23 0:28 / /dev rw - devtmpfs dev rw,size=65536k\n");
+	assert_int_equal(fact_of(f, "0", HOST_SHARED_MEMORY)->state, FACT_UNKNOWN);
+}
+
 static void isolated_cpus_are_a_list_and_null_is_none(void **state)
 {
 	struct fixture *f = *state;
@@ -397,6 +413,7 @@ int main(void)
 		T(the_bracketed_word_is_the_mode),
 		T(pools_are_listed_by_page_size),
 		T(swap_is_counted_in_bytes_and_none_is_zero),
+		T(shared_memory_is_what_its_mount_allows),
 		T(isolated_cpus_are_a_list_and_null_is_none),
 		T(the_partition_is_that_of_our_cpuset),
 		T(pressure_is_the_ten_second_average),

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "plan/workload.h"
 
+#include "base/environ.h"
 #include "base/record.h"
 
 #include <string.h>
@@ -12,13 +13,7 @@ const char *const memory_policy_words[MEMORY_POLICY_COUNT] = { "auto", "none",  
 
 const char *workload_getenv(const struct workload *workload, const char *name)
 {
-	const size_t length = strlen(name);
-
-	for (const char *const *entry = workload->environment; entry && *entry; entry++) {
-		if (strncmp(*entry, name, length) == 0 && (*entry)[length] == '=')
-			return *entry + length + 1;
-	}
-	return NULL;
+	return environ_value(workload->environment, name);
 }
 
 /* Does the comma-separated list hold the name? */

@@ -12,6 +12,7 @@
 struct elf_facts {
 	unsigned machine; /* e_machine */
 	unsigned class;   /* 32 or 64 */
+	bool big;         /* byte order: most significant byte first */
 	bool foreign;     /* class, byte order or machine differ from the caller's own */
 	char *loader;     /* PT_INTERP, owned; NULL: the kernel starts the file itself (static, static-pie, a loader) */
 };
@@ -25,3 +26,6 @@ bool elf_begins(const char *bytes, size_t length);
  * The caller frees `ret_facts->loader`.
  */
 int elf_read(int fd, struct elf_facts *ret_facts);
+
+/* The same of the program this code is in; its loader is left out. */
+struct elf_facts elf_own(void);

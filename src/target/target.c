@@ -30,9 +30,9 @@ struct walk {
 
 static int walk_name(struct walk *walk, const char *name, const char *search_path, char **ret_path, struct err *err);
 
-/* Known dynamic loaders by the beginning of their file name. */
-static enum target_libc loader_libc(const char *loader)
+enum target_libc target_libc_of(const char *loader)
 {
+	/* By the beginning of the file name. */
 	static const struct {
 		const char *begins;
 		enum target_libc libc;
@@ -112,9 +112,9 @@ static int arrive_elf(struct walk *walk, const char *path, int fd, const struct 
 	found->elf_class = facts.class;
 	found->foreign = facts.foreign;
 	if (loader)
-		found->libc = loader_libc(loader);
-	else if (loader_libc(path) != TARGET_LIBC_OTHER)
-		found->libc = loader_libc(path); /* a loader run by hand loads what follows */
+		found->libc = target_libc_of(loader);
+	else if (target_libc_of(path) != TARGET_LIBC_OTHER)
+		found->libc = target_libc_of(path); /* a loader run by hand loads what follows */
 	else
 		found->libc = TARGET_LIBC_NONE;
 	return arrive(walk, path, status, err);

@@ -38,6 +38,9 @@ struct target {
  */
 int target_read(const char *name, const char *search_path, struct target **ret_target, struct err *err);
 
+/* The C library whose dynamic loader has this path; TARGET_LIBC_OTHER: one we do not know. */
+enum target_libc target_libc_of(const char *loader);
+
 void target_free(struct target *target);
 static inline void target_free_(struct target **target)
 {

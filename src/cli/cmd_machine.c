@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/cleanup.h"
 #include "base/err.h"
+#include "base/sysroot.h"
 #include "base/text.h"
 #include "cli/cmd_machine_host.h"
 #include "cli/cmd_machine_tree.h"
 #include "cli/colour.h"
 #include "cli/command.h"
 #include "cli/decide.h"
+#include "cli/libraries_text.h"
 #include "cli/option.h"
 #include "cli/output.h"
 #include "cli/plan_document.h"
@@ -14,19 +16,63 @@
 #include "machine/host.h"
 #include "machine/machine.h"
 #include "machine/may.h"
+#include "target/libraries.h"
+#include "target/target.h"
 
 #include <string.h>
 
 /* How long a document watches the machine: 20 of the kernel's ticks, so that one is 5 % of a CPU. */
 enum { SAMPLE_MS = 200 };
 
-static char *as_json(const struct machine *machine)
+static char *as_json(const struct machine *machine, const struct libraries *libraries)
 {
 	json_t *document = machine_to_json(machine);
-	char *text = document ? json_document_text(document) : NULL;
+	char *text = NULL;
+	int r = document ? 0 : -1;
 
+	if (r == 0 && libraries) {
+		r = json_object_set_new(document, "libraries", libraries_to_json(libraries));
+		r |= json_object_set_new(document, "libraries_of", libraries_of_to_json(libraries));
+	}
+	if (r == 0)
+		text = json_document_text(document);
 	json_decref(document);
 	return text;
+}
+
+/* The libraries are those of this machine: for the program that is named, or for any. `*ret_libraries` stays NULL where
+ * nobody would see them. */
+static int read_libraries(const struct invocation *invocation, struct decision *decision,
+			  struct libraries **ret_libraries, struct err *err)
+{
+	const struct options *options = &invocation->options;
+	const char *const *environment = (const char *const *)environ;
+	const char *program = invocation->words[0];
+	cleanup_sysroot struct sysroot root = SYSROOT_INIT;
+	cleanup_free char *folder = NULL;
+	struct libraries_request request = { .root = &root, .environment = environment };
+	int r;
+
+	if (decision->machine->source != MACHINE_LIVE || (!program && !options->json && !options->verbose))
+		return 0;
+	if (program) {
+		r = decide_workload(options, environment, program, true, decision, err);
+		decision->exit_code = decision->exit_code ? EXIT_USAGE : 0;
+		if (r < 0)
+			return r;
+		request.program = decision->target->path;
+		request.secure = decision->target->set_id;
+		request.argv = invocation->words;
+	}
+	folder = getcwd(NULL, 0);
+	request.folder = folder ? folder : "/";
+	r = sysroot_open(&root, "/", err);
+	if (r < 0)
+		return r;
+	r = libraries_read(&request, ret_libraries, err);
+	if (r < 0 && r != -ENOMEM && program)
+		decision->exit_code = EXIT_USAGE;
+	return r;
 }
 
 static void add_fact(struct text *text, const char *name, const struct fact *fact)
@@ -38,8 +84,9 @@ static void add_fact(struct text *text, const char *name, const struct fact *fac
 		 fact->source ? fact->source : "not looked for");
 }
 
-/* The tree, then the verdict, then the host; -q: the verdict alone; -v: where limits and host facts were found. */
-static char *as_text(const struct machine *machine, const struct options *options)
+/* The tree, then the verdict, then the host and a program's libraries; -q: the verdict alone; -v: where all was
+ * found. */
+static char *as_text(const struct machine *machine, const struct libraries *libraries, const struct options *options)
 {
 	const struct colour *colour = colour_of(options);
 	cleanup_free char *tree = options->quiet ? NULL : machine_tree(machine, colour);
@@ -62,6 +109,8 @@ static char *as_text(const struct machine *machine, const struct options *option
 		machine_host_facts(machine, colour, &text);
 		machine_may_facts(machine, colour, &text);
 	}
+	if (libraries && !options->quiet)
+		libraries_text(libraries, options->verbose, colour, &text);
 	return text_take(&text);
 }
 
@@ -69,20 +118,24 @@ int cmd_machine(struct invocation *invocation)
 {
 	const struct options *options = &invocation->options;
 	cleanup_decision struct decision decision = { 0 };
+	cleanup_libraries struct libraries *libraries = NULL;
 	cleanup_free char *result = NULL, *picture = NULL;
 	struct err err = { 0 };
 
-	if (invocation->word_count) {
-		output_line("unexpected '%s'; try 'fettle machine --help'", invocation->words[0]);
+	if (invocation->word_count && options->machine && strcmp(options->machine, "live") != 0) {
+		output_line(
+			"'%s' cannot be looked at for machine '%s': a program's libraries are those of this machine",
+			invocation->words[0], options->machine);
 		return EXIT_USAGE;
 	}
 	if (output_check_picture(options, &err) < 0)
 		return output_failure(EXIT_USAGE, &err);
 	if (decide_machine(options, false, &decision, &err) < 0 ||
 	    (!options->quiet && (machine_read_host(decision.machine, options->json ? SAMPLE_MS : 0, &err) < 0 ||
-				 machine_read_may(decision.machine, &err) < 0)))
+				 machine_read_may(decision.machine, &err) < 0)) ||
+	    read_libraries(invocation, &decision, &libraries, &err) < 0)
 		return output_failure(decision.exit_code ? decision.exit_code : EXIT_FAILED, &err);
-	result = options->json ? as_json(decision.machine) : as_text(decision.machine, options);
+	result = options->json ? as_json(decision.machine, libraries) : as_text(decision.machine, libraries, options);
 	picture = options->svg ? svg_picture(decision.machine, NULL) : NULL;
 	return output_with_picture(invocation, picture, result);
 }

@@ -50,9 +50,10 @@ static const struct option_table *const completion_tables[] = { &completion_opti
 static const struct command machine_command = {
 	.name = "machine",
 	.summary = "what is there, and what we may use of it",
-	.usage = "[options]",
+	.usage = "[options] [--] [program [args]]",
 	.about = "Shows packages, NUMA nodes, caches and cores as a tree, and in one line what this process may use "
-		 "of them: affinity, cpuset, memory nodes, CPU quota and memory limit.",
+		 "of them: affinity, cpuset, memory nodes, CPU quota and memory limit. With a program named, also the "
+		 "OpenMP runtimes, allocators, oneDNN and BLAS libraries it would load or could use; it is not run.",
 	.example = "fettle machine --machine 'synthetic:pack:2 core:4 pu:2' --cpu-quota 1.5",
 	.manual = "fettle-machine(1)",
 	.tables = machine_tables,

@@ -38,6 +38,6 @@ void completion_fish(struct text *text)
 	for (const struct command *const *c = commands; *c; c++)
 		completion_options(*c, add_option, text);
 	text_add(text, "complete -c fettle -f -n '__fish_seen_subcommand_from completion' -a 'bash zsh fish'\n"
-		       "complete -c fettle -n '__fish_seen_subcommand_from run plan' "
+		       "complete -c fettle -n '__fish_seen_subcommand_from machine plan run' "
 		       "-a '(__fish_complete_subcommand)'\n");
 }

@@ -56,7 +56,7 @@ void completion_zsh(struct text *text)
 	for (const struct command *const *c = commands; *c; c++) {
 		text_add(text, "\t%s) _arguments -S", (*c)->name);
 		completion_options(*c, add_option, text);
-		if ((*c)->run == cmd_run || (*c)->run == cmd_plan)
+		if ((*c)->run == cmd_run || (*c)->run == cmd_plan || (*c)->run == cmd_machine)
 			text_add(text, " \\\n\t\t'1:program:_command_names -e' \\\n\t\t'*::arguments:_normal'");
 		if ((*c)->run == cmd_completion)
 			text_add(text, " \\\n\t\t'1:shell:(bash zsh fish)'");

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-fettle machine here
+fettle version here

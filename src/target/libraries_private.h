@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What libraries.c (for whom, and who is in charge) and libraries_search.c (what there is) share. */
+#pragma once
+
+#include "target/image.h"
+#include "target/libraries.h"
+#include "target/loader.h"
+#include "target/packages.h"
+#include "target/program.h"
+
+struct gather {
+	const struct libraries_request *request;
+	struct program program;
+	struct loader loader;
+	struct image image;
+	size_t startup; /* objects of the image that are there when the program starts */
+	struct packages packages;
+	struct libraries *found;
+};
+
+/* The cause of what the program itself needs; what else is there at its start is preloaded. */
+extern const char libraries_by_program[];
+
+/* All return 0 or -ENOMEM. */
+
+/* The known libraries among the image's objects from `first` on: each is loaded by what caused it to be there. */
+int libraries_add_objects(struct gather *gather, size_t first, enum library_place place);
+
+/* Those in all places where the loader looks for a name that the program opens. */
+int libraries_add_loader(struct gather *gather);
+
+/* Those in the packages and folders of the Python environment. */
+int libraries_add_python(struct gather *gather);
+
+/* Could the program's loader load each? Leaves the image as it is at the program's start. */
+int libraries_check(struct gather *gather);

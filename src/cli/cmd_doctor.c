@@ -11,7 +11,9 @@
 #include "machine/host.h"
 #include "machine/may.h"
 #include "report/doctor.h"
+#include "target/libraries.h"
 
+#include <string.h>
 #include <unistd.h>
 
 /* How long the machine is watched: 50 of the kernel's ticks. */
@@ -41,20 +43,25 @@ int cmd_doctor(struct invocation *invocation)
 {
 	const struct options *options = &invocation->options;
 	cleanup_decision struct decision decision = { 0 };
+	cleanup_libraries struct libraries *libraries = NULL;
 	cleanup_doctor struct doctor *doctor = NULL;
 	cleanup_free char *result = NULL;
 	struct doctor_input input = { .environment = (const char *const *)environ };
 	struct err err = { 0 };
 	int code;
 
-	if (invocation->word_count) {
-		output_line("unexpected '%s'; try 'fettle doctor --help'", invocation->words[0]);
+	if (invocation->word_count && options->machine && strcmp(options->machine, "live") != 0) {
+		output_line(
+			"'%s' cannot be looked at for machine '%s': a program's libraries are those of this machine",
+			invocation->words[0], options->machine);
 		return EXIT_USAGE;
 	}
 	if (decide_machine(options, false, &decision, &err) < 0 ||
-	    machine_read_host(decision.machine, SAMPLE_MS, &err) < 0 || machine_read_may(decision.machine, &err) < 0)
+	    machine_read_host(decision.machine, SAMPLE_MS, &err) < 0 || machine_read_may(decision.machine, &err) < 0 ||
+	    decide_libraries(options, invocation->words, &decision, &libraries, &err) < 0)
 		return output_failure(decision.exit_code ? decision.exit_code : EXIT_FAILED, &err);
 	input.machine = decision.machine;
+	input.libraries = libraries;
 	if (doctor_make(&input, &doctor, &err) < 0)
 		return output_failure(EXIT_FAILED, &err);
 	result = options->json ? as_json(doctor) : as_text(doctor, options);

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/cleanup.h"
 #include "base/err.h"
-#include "base/sysroot.h"
 #include "base/text.h"
 #include "cli/cmd_machine_host.h"
 #include "cli/cmd_machine_tree.h"
@@ -17,7 +16,6 @@
 #include "machine/machine.h"
 #include "machine/may.h"
 #include "target/libraries.h"
-#include "target/target.h"
 
 #include <string.h>
 
@@ -38,41 +36,6 @@ static char *as_json(const struct machine *machine, const struct libraries *libr
 		text = json_document_text(document);
 	json_decref(document);
 	return text;
-}
-
-/* The libraries are those of this machine: for the program that is named, or for any. `*ret_libraries` stays NULL where
- * nobody would see them. */
-static int read_libraries(const struct invocation *invocation, struct decision *decision,
-			  struct libraries **ret_libraries, struct err *err)
-{
-	const struct options *options = &invocation->options;
-	const char *const *environment = (const char *const *)environ;
-	const char *program = invocation->words[0];
-	cleanup_sysroot struct sysroot root = SYSROOT_INIT;
-	cleanup_free char *folder = NULL;
-	struct libraries_request request = { .root = &root, .environment = environment };
-	int r;
-
-	if (decision->machine->source != MACHINE_LIVE || (!program && !options->json && !options->verbose))
-		return 0;
-	if (program) {
-		r = decide_workload(options, environment, program, true, decision, err);
-		decision->exit_code = decision->exit_code ? EXIT_USAGE : 0;
-		if (r < 0)
-			return r;
-		request.program = decision->target->path;
-		request.secure = decision->target->set_id;
-		request.argv = invocation->words;
-	}
-	folder = getcwd(NULL, 0);
-	request.folder = folder ? folder : "/";
-	r = sysroot_open(&root, "/", err);
-	if (r < 0)
-		return r;
-	r = libraries_read(&request, ret_libraries, err);
-	if (r < 0 && r != -ENOMEM && program)
-		decision->exit_code = EXIT_USAGE;
-	return r;
 }
 
 static void add_fact(struct text *text, const char *name, const struct fact *fact)
@@ -114,6 +77,12 @@ static char *as_text(const struct machine *machine, const struct libraries *libr
 	return text_take(&text);
 }
 
+/* They take hundreds of files to find: not where nobody would see them. */
+static bool wants_libraries(const struct invocation *invocation)
+{
+	return invocation->word_count || invocation->options.json || invocation->options.verbose;
+}
+
 int cmd_machine(struct invocation *invocation)
 {
 	const struct options *options = &invocation->options;
@@ -133,7 +102,8 @@ int cmd_machine(struct invocation *invocation)
 	if (decide_machine(options, false, &decision, &err) < 0 ||
 	    (!options->quiet && (machine_read_host(decision.machine, options->json ? SAMPLE_MS : 0, &err) < 0 ||
 				 machine_read_may(decision.machine, &err) < 0)) ||
-	    read_libraries(invocation, &decision, &libraries, &err) < 0)
+	    (wants_libraries(invocation) &&
+	     decide_libraries(options, invocation->words, &decision, &libraries, &err) < 0))
 		return output_failure(decision.exit_code ? decision.exit_code : EXIT_FAILED, &err);
 	result = options->json ? as_json(decision.machine, libraries) : as_text(decision.machine, libraries, options);
 	picture = options->svg ? svg_picture(decision.machine, NULL) : NULL;

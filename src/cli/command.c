@@ -90,10 +90,12 @@ static const struct command run_command = {
 static const struct command doctor_command = {
 	.name = "doctor",
 	.summary = "what of this host costs speed, and what changes it",
-	.usage = "[options]",
+	.usage = "[options] [--] [program [args]]",
 	.about = "Judges host and container for deep learning: what costs speed, what is refused here, what is good; "
-		 "each with evidence, its price and the command that changes it. Changes nothing itself.",
-	.example = "fettle doctor --require --json",
+		 "each with evidence, its price and the command that changes it. With a program named, its libraries "
+		 "are those "
+		 "judged. Changes and starts nothing.",
+	.example = "fettle doctor --require -- python3 serve.py",
 	.manual = "fettle-doctor(1)",
 	.tables = doctor_tables,
 	.failure = EXIT_FAILED,

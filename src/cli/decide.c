@@ -3,6 +3,7 @@
 
 #include "base/cleanup.h"
 #include "base/err.h"
+#include "base/sysroot.h"
 #include "cli/agent_path.h"
 #include "cli/cache_folder.h"
 #include "cli/command.h"
@@ -10,9 +11,11 @@
 #include "machine/narrow.h"
 #include "plan/plan.h"
 #include "settings/settings.h"
+#include "target/libraries.h"
 #include "target/target.h"
 
 #include <string.h>
+#include <unistd.h>
 
 int decide_machine(const struct options *options, bool use_cache, struct decision *decision, struct err *err)
 {
@@ -75,6 +78,37 @@ static bool needs_agent(const struct decision *decision)
 			return true;
 	}
 	return decision->workload.request.flush_denormals || workload_getenv(&decision->workload, "LD_PRELOAD") != NULL;
+}
+
+int decide_libraries(const struct options *options, char *const *words, struct decision *decision,
+		     struct libraries **ret_libraries, struct err *err)
+{
+	const char *const *environment = (const char *const *)environ;
+	cleanup_sysroot struct sysroot root = SYSROOT_INIT;
+	cleanup_free char *folder = NULL;
+	struct libraries_request request = { .root = &root, .environment = environment };
+	int r;
+
+	if (decision->machine->source != MACHINE_LIVE)
+		return 0;
+	if (words[0]) {
+		r = decide_workload(options, environment, words[0], true, decision, err);
+		decision->exit_code = decision->exit_code ? EXIT_USAGE : 0;
+		if (r < 0)
+			return r;
+		request.program = decision->target->path;
+		request.secure = decision->target->set_id;
+		request.argv = words;
+	}
+	folder = getcwd(NULL, 0);
+	request.folder = folder ? folder : "/";
+	r = sysroot_open(&root, "/", err);
+	if (r < 0)
+		return r;
+	r = libraries_read(&request, ret_libraries, err);
+	if (r < 0 && r != -ENOMEM && words[0])
+		decision->exit_code = EXIT_USAGE;
+	return r;
 }
 
 int decide_plan(struct decision *decision, struct err *err)

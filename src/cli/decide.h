@@ -10,6 +10,7 @@
 #include <stdbool.h>
 
 struct err;
+struct libraries;
 struct machine;
 struct options;
 struct plan;
@@ -38,6 +39,13 @@ int decide_machine(const struct options *options, bool use_cache, struct decisio
  */
 int decide_workload(const struct options *options, const char *const *environment, const char *program, bool needed,
 		    struct decision *decision, struct err *err);
+
+/*
+ * The libraries that the program words[0] would load or could use; NULL there: any program. Those of this machine: for
+ * another one `*ret_libraries` stays NULL. A program that cannot be looked at is bad usage.
+ */
+int decide_libraries(const struct options *options, char *const *words, struct decision *decision,
+		     struct libraries **ret_libraries, struct err *err);
 
 /* Make plan and settings for what the two above found. */
 int decide_plan(struct decision *decision, struct err *err);

@@ -11,8 +11,8 @@
 
 const char *const doctor_verdict_words[DOCTOR_VERDICT_COUNT] = { "costs", "blocked", "unknown", "good" };
 
-static const struct doctor_rules *const tables[] = { &doctor_cpu_rules, &doctor_clock_rules, &doctor_memory_rules,
-						     &doctor_isa_rules, &doctor_right_rules };
+static const struct doctor_rules *const tables[] = { &doctor_cpu_rules, &doctor_clock_rules,   &doctor_memory_rules,
+						     &doctor_isa_rules, &doctor_library_rules, &doctor_right_rules };
 
 const struct fact *doctor_fact(const struct doctor_input *in, enum host_fact fact)
 {
@@ -102,6 +102,10 @@ static bool has_facts(const struct doctor_rule *rule, const struct doctor_input 
 		all = all && host && host->facts[rule->facts[i]].state != FACT_UNKNOWN;
 	}
 	if (rule->live && !in->machine->may) {
+		doctor_show(say, "only the machine itself can tell");
+		all = false;
+	}
+	if (rule->libraries && !in->libraries) {
 		doctor_show(say, "only the machine itself can tell");
 		all = false;
 	}

@@ -10,6 +10,7 @@
 #include <stddef.h>
 
 struct err;
+struct libraries;
 struct machine;
 
 enum doctor_verdict {
@@ -23,8 +24,9 @@ enum doctor_verdict {
 extern const char *const doctor_verdict_words[DOCTOR_VERDICT_COUNT];
 
 struct doctor_input {
-	const struct machine *machine;  /* with host and may, as far as the source has them */
-	const char *const *environment; /* what a program started here would get, NULL-terminated */
+	const struct machine *machine;     /* with host and may, as far as the source has them */
+	const struct libraries *libraries; /* of the program, or of any; NULL: not known */
+	const char *const *environment;    /* what a program started here would get, NULL-terminated */
 };
 
 struct doctor_judgement {

@@ -15,7 +15,10 @@ static enum doctor_verdict right(const struct doctor_input *in, enum may_right w
 {
 	const struct fact *fact = &in->machine->may->rights[which];
 
-	doctor_show_fact(say, may_right_name(which), fact);
+	if (fact->state == FACT_KNOWN && fact->value)
+		doctor_show(say, "%s: granted", fact->source);
+	else
+		doctor_show_fact(say, may_right_name(which), fact);
 	if (fact->state != FACT_KNOWN)
 		return fact->state == FACT_ABSENT ? DOCTOR_GOOD : DOCTOR_UNKNOWN;
 	if (fact->value)

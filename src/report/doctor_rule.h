@@ -31,7 +31,8 @@ struct doctor_rule {
 	/* Host facts it needs: any of them unknown, and the verdict is unknown. */
 	enum host_fact facts[RULE_FACTS];
 	unsigned fact_count;
-	bool live; /* it needs what only the machine itself tells (may, environment) */
+	bool libraries; /* it needs the program's libraries */
+	bool live;      /* it needs what only the machine itself tells (may, environment) */
 	enum doctor_verdict (*test)(const struct doctor_input *in, struct doctor_say *say);
 	const char *good, *costs, *blocked,
 		*unknown; /* the sentence of each verdict; one it cannot reach may be NULL */
@@ -46,7 +47,7 @@ struct doctor_rules {
 
 /* All tables, in the order in which equal verdicts are shown. */
 extern const struct doctor_rules doctor_cpu_rules, doctor_clock_rules, doctor_memory_rules, doctor_isa_rules,
-	doctor_right_rules;
+	doctor_right_rules, doctor_library_rules;
 
 /* Host facts, for a test whose row names them: they are known or absent then. */
 const struct fact *doctor_fact(const struct doctor_input *in, enum host_fact fact);

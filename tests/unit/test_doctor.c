@@ -7,6 +7,7 @@
 #include "machine/may.h"
 #include "machine/narrow.h"
 #include "report/doctor.h"
+#include "target/libraries.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -21,6 +22,8 @@ struct scene {
 	struct machine *machine;
 	struct doctor *doctor;
 	const char *environment[4];
+	struct library found[3];
+	struct libraries libraries; /* `count` of `found` */
 };
 
 static void set_number(struct scene *scene, enum host_fact fact, uint64_t value)
@@ -65,6 +68,14 @@ static int set_up(void **state)
 	set_text(scene, HOST_ISA, "avx2 avx512f");
 	set_number(scene, HOST_SHARED_MEMORY, 8ULL << 30);
 	assert_int_equal(fact_set(&scene->machine->limits.quota_milli, FACT_ABSENT, 0, "/cpu.max", "max 100000"), 0);
+	scene->found[0] = (struct library){ .family = LIBRARY_OPENMP, .name = "libgomp", .place = LIBRARY_LOADER };
+	scene->found[1] = (struct library){ .family = LIBRARY_ALLOCATOR, .name = "tcmalloc", .place = LIBRARY_LOADER };
+	scene->found[2] = (struct library){ .family = LIBRARY_OPENMP, .name = "libiomp5", .place = LIBRARY_LOADER };
+	for (size_t i = 0; i < ARRAY_SIZE(scene->found); i++) {
+		scene->found[i].path = scene->found[i].found = (char *)(uintptr_t) "/lib";
+		scene->found[i].usable = true;
+	}
+	scene->libraries = (struct libraries){ .items = scene->found, .count = 2, .libc = TARGET_LIBC_GLIBC };
 	*state = scene;
 	return 0;
 }
@@ -81,7 +92,9 @@ static int tear_down(void **state)
 
 static const struct doctor_judgement *judge(struct scene *scene, const char *id)
 {
-	const struct doctor_input input = { .machine = scene->machine, .environment = scene->environment };
+	const struct doctor_input input = { .machine = scene->machine,
+					    .libraries = scene->libraries.items ? &scene->libraries : NULL,
+					    .environment = scene->environment };
 	struct err err = { 0 };
 
 	doctor_free(scene->doctor);
@@ -395,6 +408,41 @@ static void low_limits_are_listed_with_what_raises_them(void **state)
 	assert_int_equal(judgement->evidence_count, 2);
 }
 
+static void a_missing_library_names_the_package_that_brings_it(void **state)
+{
+	struct scene *scene = *state;
+	const struct doctor_judgement *judgement;
+
+	scene->found[0].usable = false;
+	scene->found[0].why_not = (char *)(uintptr_t) "for another C library";
+	judgement = assert_verdict(scene, "openmp-library", DOCTOR_BLOCKED, "no OpenMP runtime");
+	assert_holds(judgement->remedy, "apt-get install libgomp1");
+	assert_string_equal(judgement->evidence[0], "/lib: for another C library");
+	scene->found[0].usable = true;
+	scene->libraries.count = 1;
+	judgement = assert_verdict(scene, "allocator-library", DOCTOR_BLOCKED, "no allocator");
+	assert_holds(judgement->remedy, "apt-get install libtcmalloc-minimal4");
+	assert_holds(judgement->cost, "glibc's own");
+	scene->libraries.libc = TARGET_LIBC_NONE;
+	(void)assert_verdict(scene, "allocator-library", DOCTOR_GOOD, "static");
+}
+
+static void two_openmp_runtimes_cost_unless_one_answers_for_both(void **state)
+{
+	struct scene *scene = *state;
+
+	scene->libraries.count = 3;
+	scene->found[0].loaded_by = (char *)(uintptr_t) "torch";
+	(void)assert_verdict(scene, "openmp-two-runtimes", DOCTOR_GOOD, "loaded: libgomp (torch)");
+	scene->found[2].loaded_by = (char *)(uintptr_t) "numpy";
+	(void)assert_verdict(scene, "openmp-two-runtimes", DOCTOR_COSTS, "libgomp (torch) and libiomp5 (numpy)");
+	scene->found[2].place = LIBRARY_PRELOADED;
+	(void)assert_verdict(scene, "openmp-two-runtimes", DOCTOR_GOOD, "the preloaded libiomp5 answers for all");
+	scene->found[2].place = LIBRARY_PACKAGE;
+	scene->found[0].place = LIBRARY_PRELOADED; /* libgomp does not know what LLVM's programs call */
+	(void)assert_verdict(scene, "openmp-two-runtimes", DOCTOR_COSTS, "libgomp");
+}
+
 static void what_a_file_cannot_tell_is_unknown(void **state)
 {
 	struct scene *scene = *state;
@@ -404,6 +452,7 @@ static void what_a_file_cannot_tell_is_unknown(void **state)
 	may_free(scene->machine->may);
 	scene->machine->host = NULL;
 	scene->machine->may = NULL;
+	scene->libraries.items = NULL;
 	(void)judge(scene, "swap");
 	assert_int_equal(doctor_count(scene->doctor, DOCTOR_COSTS), 0);
 	assert_int_equal(doctor_count(scene->doctor, DOCTOR_BLOCKED), 0);
@@ -460,6 +509,8 @@ int main(void)
 		T(a_variable_that_caps_instructions_is_named),
 		T(a_refused_right_names_the_flag_that_grants_it),
 		T(low_limits_are_listed_with_what_raises_them),
+		T(a_missing_library_names_the_package_that_brings_it),
+		T(two_openmp_runtimes_cost_unless_one_answers_for_both),
 		T(what_a_file_cannot_tell_is_unknown),
 		T(every_judgement_can_be_acted_on),
 	};

@@ -7,7 +7,7 @@
 #define TABLE(name, title, rows) const struct option_table name = { title, rows, ARRAY_SIZE(rows) }
 
 static const struct option machine_rows[] = {
-	{ "machine", "SPEC", "live (default), FILE.xml (hwloc) or synthetic:TEXT", OPTION_FILE, .offset = AT(machine) },
+	{ "machine", "SPEC", "live (default), FILE, lscpu:FILE, synthetic:TEXT", OPTION_FILE, .offset = AT(machine) },
 	{ "allowed-cpus", "LIST", "plan as if only these CPUs were allowed", OPTION_LIST,
 	  .offset = AT(narrow.allowed_pus) },
 	{ "allowed-nodes", "LIST", "plan as if only these memory nodes were allowed", OPTION_LIST,

@@ -7,6 +7,7 @@
 #include "base/sysroot.h"
 #include "machine/host.h"
 #include "machine/limits.h"
+#include "machine/lscpu.h"
 #include "machine/machine_private.h"
 #include "machine/may.h"
 #include "machine/mounts.h"
@@ -124,6 +125,17 @@ static int read_live(const struct source *source, const char *cache_folder, stru
 	return limits_read(&live.root, live.mounts_known ? &live.mounts : NULL, live.affinity, machine, err);
 }
 
+static int read_foreign(const struct source *source, struct machine *machine, struct err *err)
+{
+	return topology_read(source, NULL, machine, err);
+}
+
+static int (*const foreign_readers[])(const struct source *source, struct machine *machine, struct err *err) = {
+	[MACHINE_XML] = read_foreign,
+	[MACHINE_SYNTHETIC] = read_foreign,
+	[MACHINE_LSCPU] = lscpu_read,
+};
+
 static int read_source(const char *spec, const char *cache_folder, struct machine **ret_machine, struct err *err)
 {
 	cleanup_source struct source source = { .kind = MACHINE_LIVE };
@@ -140,7 +152,7 @@ static int read_source(const char *spec, const char *cache_folder, struct machin
 	if (!machine->source_name)
 		return err_nomem(err);
 	r = source.kind == MACHINE_LIVE ? read_live(&source, cache_folder, machine, err)
-					: topology_read(&source, NULL, machine, err);
+					: foreign_readers[source.kind](&source, machine, err);
 	if (r < 0)
 		return r;
 	if (hwloc_bitmap_iszero(machine->limits.pus_os))

@@ -120,6 +120,9 @@ static int set_nodes(const struct machine *machine, json_t *object, json_t *unkn
 
 	for (size_t i = 0; i < machine->node_count; i++)
 		r |= json_array_append_new(nodes, node_to_json(machine, &machine->nodes[i], unknown));
+	/* Every machine has memory somewhere: no node means that the source is silent. */
+	if (!machine->node_count)
+		r |= add_unknown(unknown, "nodes");
 	return r | json_object_set_new(object, "nodes", nodes);
 }
 

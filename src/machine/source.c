@@ -14,7 +14,7 @@ enum { SOURCE_MAX_BYTES = 64 << 20 };
 
 static const char synthetic_prefix[] = "synthetic:";
 static const char lscpu_prefix[] = "lscpu:";
-static const char forms[] = "live, FILE.xml (hwloc XML) and synthetic:TEXT are supported";
+static const char forms[] = "live, FILE.xml (hwloc XML), synthetic:TEXT and lscpu:FILE are supported";
 
 static bool has_prefix(const char *text, const char *prefix)
 {
@@ -84,6 +84,19 @@ static int read_all(const char *path, struct text *text, struct err *err)
 	return text->failed ? err_nomem(err) : 0;
 }
 
+static int read_lscpu(const char *path, struct source *source, struct err *err)
+{
+	cleanup_text struct text text = TEXT_INIT;
+	int r = read_all(path, &text, err);
+
+	if (r < 0)
+		return r;
+	source->kind = MACHINE_LSCPU;
+	source->length = text.length;
+	source->bytes = text_take(&text);
+	return source->bytes ? 0 : err_nomem(err);
+}
+
 /* The file's bytes, once its first one says that they are XML. */
 static int read_xml(const char *path, struct source *source, struct err *err)
 {
@@ -118,7 +131,9 @@ int source_open(const char *spec, struct source *ret_source, struct err *err)
 		if (!source.bytes)
 			return err_nomem(err);
 		source.length = strlen(source.bytes);
-	} else if (has_prefix(spec, lscpu_prefix) || is_archive(spec)) {
+	} else if (has_prefix(spec, lscpu_prefix)) {
+		r = read_lscpu(spec + strlen(lscpu_prefix), &source, err);
+	} else if (is_archive(spec)) {
 		r = not_supported(err, spec);
 	} else if (strcmp(spec, "live") != 0) {
 		r = read_xml(spec, &source, err);

@@ -13,7 +13,7 @@ struct err;
 struct source {
 	enum machine_source kind;
 	char *name;    /* as given; "live" for this machine */
-	char *bytes;   /* XML or synthetic text, NUL-terminated; NULL for live */
+	char *bytes;   /* XML, synthetic or lscpu text, NUL-terminated; NULL for live */
 	size_t length; /* without the NUL */
 };
 

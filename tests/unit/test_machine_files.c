@@ -235,7 +235,8 @@ static void what_is_no_machine_is_refused_in_one_line(void **state)
 	assert_refused("/nowhere/at/all.xml", -ENOENT);
 	assert_refused("", -ENOENT);
 	assert_refused("machine.tar.xz", -EOPNOTSUPP);
-	assert_refused("lscpu:file", -EOPNOTSUPP);
+	assert_refused("lscpu:", -ENOENT);
+	assert_refused("lscpu:/dev/zero", -EINVAL);
 	assert_refused("synthetic:", -EINVAL);
 	assert_refused("synthetic:core:0 pu:2", -EINVAL);
 	assert_refused("synthetic:node:9999999 pu:9999999", -EFBIG);

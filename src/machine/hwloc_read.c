@@ -4,29 +4,10 @@
 
 #include "base/cleanup.h"
 #include "base/err.h"
+#include "base/text.h"
+#include "machine/sandbox.h"
 
-#include <fcntl.h>
-#include <signal.h>
-#include <stdbool.h>
 #include <string.h>
-#include <sys/resource.h>
-#include <sys/wait.h>
-
-/*
- * What a foreign source may cost before we give up on it: hwloc's time grows with the square of
- * the CPUs. Linux stops at 8192 of them; those take half a second.
- */
-enum { CHILD_CPU_SECONDS = 3 };
-#define CHILD_ADDRESS_BYTES (4ULL << 30)
-
-/* gcc says it with a macro, clang with a feature. */
-#if defined(__SANITIZE_ADDRESS__)
-#define SANITIZED 1
-#elif defined(__has_feature)
-#define SANITIZED __has_feature(address_sanitizer)
-#else
-#define SANITIZED 0
-#endif
 
 /*
  * hwloc takes orders from some forty variables: another root, another file, plugins to load.
@@ -135,104 +116,71 @@ static int load_and_fill(const struct source *source, hwloc_const_bitmap_t extra
 	return topology_fill(topology, extra_pus, machine, err);
 }
 
-/* A crash must end the child, not enter a handler of the program we are a library of and run on as its double. */
-static void die_of_crashes(void)
+static int fill_scratch(const void *context, struct text *answer, struct err *err)
 {
-	static const int crashes[] = { SIGSEGV, SIGBUS, SIGABRT, SIGFPE, SIGILL, SIGSYS, SIGXCPU };
+	struct machine *scratch = calloc(1, sizeof(*scratch));
 
-	for (size_t i = 0; i < ARRAY_SIZE(crashes); i++)
-		(void)signal(crashes[i], SIG_DFL);
+	(void)answer;
+	/* The child's memory goes with it. */
+	return scratch ? load_and_fill(context, NULL, scratch, err) : err_nomem(err);
 }
 
-static void limit_child(void)
+static int child_died(const struct source *source, int code, struct err *err)
 {
-	const struct rlimit cpu = { CHILD_CPU_SECONDS, CHILD_CPU_SECONDS + 1 }, core = { 0, 0 };
-	const int null = open("/dev/null", O_RDWR | O_CLOEXEC);
-
-	if (null >= 0) {
-		(void)dup2(null, STDOUT_FILENO);
-		(void)dup2(null, STDERR_FILENO);
-	}
-	(void)setrlimit(RLIMIT_CPU, &cpu);
-	(void)setrlimit(RLIMIT_CORE, &core);
-	/* Not under AddressSanitizer: its shadow alone is terabytes. */
-	if (!SANITIZED) {
-		const struct rlimit memory = { CHILD_ADDRESS_BYTES, CHILD_ADDRESS_BYTES };
-
-		(void)setrlimit(RLIMIT_AS, &memory);
-	}
-}
-
-/* The child reads the source to its end and sends its error down the pipe; a crash sends nothing. */
-static void __attribute__((noreturn)) child_main(const struct source *source, int pipe_fd)
-{
-	struct machine *scratch;
-	struct err err = { 0 };
-	int r;
-
-	die_of_crashes();
-	limit_child();
-	scratch = calloc(1, sizeof(*scratch));
-	if (!scratch)
-		_exit(1);
-	r = load_and_fill(source, NULL, scratch, &err);
-	err.code = r < 0 ? r : 0;
-	_exit(write(pipe_fd, &err, sizeof(err)) == (ssize_t)sizeof(err) ? 0 : 1);
-}
-
-/* Read what the child has to say; false when it died before it could. */
-static bool hear_child(int pipe_fd, struct err *ret_said)
-{
-	size_t have = 0;
-
-	while (have < sizeof(*ret_said)) {
-		const ssize_t n = read(pipe_fd, (char *)ret_said + have, sizeof(*ret_said) - have);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return false;
-		have += (size_t)n;
-	}
-	return true;
-}
-
-static int child_died(const struct source *source, int status, struct err *err)
-{
-	if (WIFSIGNALED(status) && WTERMSIG(status) == SIGXCPU)
+	if (code == -ETIME)
 		return err_set(err, -EFBIG, "cannot read machine '%.200s': it takes hwloc more than %d s", source->name,
-			       CHILD_CPU_SECONDS);
+			       SANDBOX_CPU_SECONDS);
 	return load_failed(source, -EINVAL, err);
 }
 
 static int try_in_child(const struct source *source, struct err *err)
 {
-	cleanup_close int read_end = -1, write_end = -1;
-	struct err said = { 0 };
-	int fds[2], status = 0;
-	pid_t pid;
-	bool heard;
+	cleanup_text struct text answer = TEXT_INIT;
+	int r = sandbox_run(fill_scratch, source, &answer, err);
 
-	if (pipe2(fds, O_CLOEXEC) < 0)
-		return err_errno(err, -errno, "cannot read machine '%s': pipe", source->name);
-	read_end = fds[0];
-	write_end = fds[1];
-	pid = fork();
-	if (pid < 0)
-		return err_errno(err, -errno, "cannot read machine '%s': fork", source->name);
-	if (pid == 0)
-		child_main(source, write_end);
-	(void)close(write_end);
-	write_end = -1;
-	heard = hear_child(read_end, &said);
-	/* ECHILD where our parent left SIGCHLD ignored: the pipe has told what matters. */
-	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
-		;
-	if (!heard)
-		return child_died(source, status, err);
-	if (said.code < 0)
-		*err = said;
-	return said.code;
+	return r == -ETIME || r == -ECHILD ? child_died(source, r, err) : r;
+}
+
+/* hwloc takes a captured root only through variables, for the whole process: here that is a child. */
+static int export_root(const void *context, struct text *answer, struct err *err)
+{
+	const struct topology_root *const root = context;
+	cleanup_topology hwloc_topology_t topology = NULL;
+	const struct source nothing = { .kind = MACHINE_ROOT };
+	cleanup_free char *where = NULL;
+	const char *environment[] = { root->cpuid ? "HWLOC_COMPONENTS=x86,stop" : "HWLOC_COMPONENTS=linux,stop",
+				      HWLOC_QUIET, NULL, NULL };
+	char *xml = NULL;
+	int length = 0, r;
+
+	if (asprintf(&where, "%s=%s", root->cpuid ? "HWLOC_CPUID_PATH" : "HWLOC_FSROOT", root->dir) < 0) {
+		where = NULL;
+		return err_nomem(err);
+	}
+	environment[ARRAY_SIZE(environment) - 2] = where;
+	r = load_with(environment, &nothing, &topology);
+	if (r < 0 || hwloc_topology_export_xmlbuffer(topology, &xml, &length, 0) < 0)
+		return err_set(err, -EINVAL, "cannot read machine '%s': hwloc finds no machine in it", root->name);
+	text_add_bytes(answer, xml, strlen(xml));
+	hwloc_free_xmlbuffer(topology, xml);
+	return 0;
+}
+
+int topology_read_root(const struct topology_root *root, struct machine *machine, struct err *err)
+{
+	cleanup_source struct source xml = { .kind = MACHINE_XML, .name = strdup(root->name) };
+	cleanup_text struct text answer = TEXT_INIT;
+	int r = xml.name ? sandbox_run(export_root, root, &answer, err) : err_nomem(err);
+
+	if (r == -ETIME)
+		return err_set(err, -EFBIG, "cannot read machine '%s': it takes hwloc too long", root->name);
+	if (r == -ECHILD)
+		return err_set(err, -EINVAL, "cannot read machine '%s': hwloc breaks on it", root->name);
+	if (r < 0)
+		return r;
+	xml.length = answer.length;
+	xml.bytes = text_take(&answer);
+	return xml.bytes ? topology_read(&xml, NULL, machine, err) : err_nomem(err);
 }
 
 int topology_read(const struct source *source, hwloc_const_bitmap_t extra_pus, struct machine *machine, struct err *err)

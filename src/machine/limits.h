@@ -26,6 +26,15 @@ int limits_read(const struct sysroot *root, const struct mounts *mounts, hwloc_c
 		struct machine *machine, struct err *err);
 
 /*
+ * The same for a captured root: what it has of its process's status takes the place of the limits found so
+ * far, and what it lacks leaves them. Returns 0 or -ENOMEM.
+ */
+int limits_read_captured(const struct sysroot *root, struct machine *machine, struct err *err);
+
+/* The thread's affinity as captured by us; the kernel's status file has it too. */
+#define LIMITS_AFFINITY_FILE "/fettle/affinity"
+
+/*
  * CPU quota and memory limit: the tightest along the cgroup path of process `pid` (the one
  * /proc/self means below `root`), and whether limits->pus_os are isolated. `mounts` as above. Returns 0 or -ENOMEM.
  */

@@ -11,6 +11,7 @@
 #include "machine/machine_private.h"
 #include "machine/may.h"
 #include "machine/mounts.h"
+#include "machine/root.h"
 #include "machine/source.h"
 #include "machine/topology.h"
 #include "machine/topology_cache.h"
@@ -133,6 +134,7 @@ static int read_foreign(const struct source *source, struct machine *machine, st
 static int (*const foreign_readers[])(const struct source *source, struct machine *machine, struct err *err) = {
 	[MACHINE_XML] = read_foreign,
 	[MACHINE_SYNTHETIC] = read_foreign,
+	[MACHINE_ROOT] = root_read,
 	[MACHINE_LSCPU] = lscpu_read,
 };
 

@@ -51,8 +51,6 @@ static int open_regular(const char *path, int *ret_fd, struct err *err)
 		return err_errno(err, -errno, "cannot read machine '%s'", path);
 	if (fstat(fd, &st) < 0)
 		return err_errno(err, -errno, "cannot read machine '%s'", path);
-	if (S_ISDIR(st.st_mode))
-		return not_supported(err, path);
 	if (!S_ISREG(st.st_mode))
 		return err_set(err, -EINVAL, "cannot read machine '%s': not a regular file", path);
 	if (st.st_size > SOURCE_MAX_BYTES)
@@ -115,6 +113,27 @@ static int read_xml(const char *path, struct source *source, struct err *err)
 	return source->bytes ? 0 : err_nomem(err);
 }
 
+static bool is_directory(const char *path)
+{
+	struct stat st;
+
+	return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
+static int take_directory(const char *path, struct source *source, struct err *err)
+{
+	source->kind = MACHINE_ROOT;
+	source->dir = strdup(path);
+	return source->dir ? 0 : err_nomem(err);
+}
+
+static int open_path(const char *path, struct source *source, struct err *err)
+{
+	if (is_directory(path))
+		return take_directory(path, source, err);
+	return is_archive(path) ? not_supported(err, path) : read_xml(path, source, err);
+}
+
 int source_open(const char *spec, struct source *ret_source, struct err *err)
 {
 	cleanup_source struct source source = { .kind = MACHINE_LIVE };
@@ -133,10 +152,8 @@ int source_open(const char *spec, struct source *ret_source, struct err *err)
 		source.length = strlen(source.bytes);
 	} else if (has_prefix(spec, lscpu_prefix)) {
 		r = read_lscpu(spec + strlen(lscpu_prefix), &source, err);
-	} else if (is_archive(spec)) {
-		r = not_supported(err, spec);
 	} else if (strcmp(spec, "live") != 0) {
-		r = read_xml(spec, &source, err);
+		r = open_path(spec, &source, err);
 	}
 	if (r < 0)
 		return r;
@@ -149,5 +166,6 @@ void source_clear(struct source *source)
 {
 	free(source->name);
 	free(source->bytes);
+	free(source->dir);
 	*source = (struct source){ .kind = MACHINE_LIVE };
 }

@@ -15,11 +15,12 @@ struct source {
 	char *name;    /* as given; "live" for this machine */
 	char *bytes;   /* XML, synthetic or lscpu text, NUL-terminated; NULL for live */
 	size_t length; /* without the NUL */
+	char *dir;     /* a captured root's directory; NULL for the others */
 };
 
 /*
  * Tell the forms of contract.md apart and read the file, if there is one.
- * Only regular files of at most 64 MiB are taken: a device or FIFO must not hang us.
+ * Only directories and regular files of at most 64 MiB are taken: a device or FIFO must not hang us.
  * Returns 0; -EOPNOTSUPP for a form that is not supported; -ENOENT, -EINVAL, -EFBIG ...
  */
 int source_open(const char *spec, struct source *ret_source, struct err *err);

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <hwloc.h>
+#include <stdbool.h>
 
 struct err;
 struct machine;
@@ -18,6 +19,16 @@ struct source;
  */
 int topology_read(const struct source *source, hwloc_const_bitmap_t extra_pus, struct machine *machine,
 		  struct err *err);
+
+/* A captured root, as a directory. */
+struct topology_root {
+	const char *name; /* what messages call it */
+	const char *dir;
+	bool cpuid; /* it holds the CPUs' cpuid records instead of /sys and /proc */
+};
+
+/* Fill `machine` from a captured root, in a child as well: hwloc would take the root for the whole process. */
+int topology_read_root(const struct topology_root *root, struct machine *machine, struct err *err);
 
 /* The second half: copy the facts out of a loaded topology. */
 int topology_fill(hwloc_topology_t topology, hwloc_const_bitmap_t extra_pus, struct machine *machine, struct err *err);

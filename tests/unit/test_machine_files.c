@@ -230,7 +230,7 @@ static void what_is_no_machine_is_refused_in_one_line(void **state)
 
 	(void)state;
 	assert_non_null(mkdtemp(dir));
-	assert_refused(dir, -EOPNOTSUPP);
+	assert_refused(dir, -EINVAL);
 	assert_refused("/dev/zero", -EINVAL);
 	assert_refused("/nowhere/at/all.xml", -ENOENT);
 	assert_refused("", -ENOENT);

@@ -168,10 +168,13 @@ static int export_root(const void *context, struct text *answer, struct err *err
 
 int topology_read_root(const struct topology_root *root, struct machine *machine, struct err *err)
 {
-	cleanup_source struct source xml = { .kind = MACHINE_XML, .name = strdup(root->name) };
+	cleanup_source struct source xml = SOURCE_INIT;
 	cleanup_text struct text answer = TEXT_INIT;
-	int r = xml.name ? sandbox_run(export_root, root, &answer, err) : err_nomem(err);
+	int r;
 
+	xml.kind = MACHINE_XML;
+	xml.name = strdup(root->name);
+	r = xml.name ? sandbox_run(export_root, root, &answer, err) : err_nomem(err);
 	if (r == -ETIME)
 		return err_set(err, -EFBIG, "cannot read machine '%s': it takes hwloc too long", root->name);
 	if (r == -ECHILD)

@@ -140,7 +140,7 @@ static int (*const foreign_readers[])(const struct source *source, struct machin
 
 static int read_source(const char *spec, const char *cache_folder, struct machine **ret_machine, struct err *err)
 {
-	cleanup_source struct source source = { .kind = MACHINE_LIVE };
+	cleanup_source struct source source = SOURCE_INIT;
 	cleanup_machine struct machine *machine = calloc(1, sizeof(*machine));
 	int r;
 

@@ -14,31 +14,11 @@ enum { SOURCE_MAX_BYTES = 64 << 20 };
 
 static const char synthetic_prefix[] = "synthetic:";
 static const char lscpu_prefix[] = "lscpu:";
-static const char forms[] = "live, FILE.xml (hwloc XML), synthetic:TEXT and lscpu:FILE are supported";
+static const char forms[] = "live, FILE.xml (hwloc), DIR or FILE.tar (captured), lscpu:FILE or synthetic:TEXT";
 
 static bool has_prefix(const char *text, const char *prefix)
 {
 	return strncmp(text, prefix, strlen(prefix)) == 0;
-}
-
-static bool is_archive(const char *spec)
-{
-	static const char *const endings[] = { ".tar", ".tar.gz", ".tar.xz", ".tar.bz2" };
-	const size_t length = strlen(spec);
-
-	for (size_t i = 0; i < ARRAY_SIZE(endings); i++) {
-		const size_t n = strlen(endings[i]);
-
-		if (length > n && strcmp(spec + length - n, endings[i]) == 0)
-			return true;
-	}
-	return false;
-}
-
-static int not_supported(struct err *err, const char *spec)
-{
-	err_set(err, -EOPNOTSUPP, "cannot read machine '%s': this form is not supported", spec);
-	return err_hint(err, "%s", forms);
 }
 
 static int open_regular(const char *path, int *ret_fd, struct err *err)
@@ -127,16 +107,28 @@ static int take_directory(const char *path, struct source *source, struct err *e
 	return source->dir ? 0 : err_nomem(err);
 }
 
+static int unpack(const char *path, struct source *source, struct err *err)
+{
+	cleanup_close int fd = -1;
+	int r = open_regular(path, &fd, err);
+
+	if (r < 0)
+		return r;
+	source->kind = MACHINE_ROOT;
+	r = archive_unpack(fd, &source->helper, &source->dir, err);
+	return r < 0 ? err_wrap(err, "cannot read machine '%s'", path) : 0;
+}
+
 static int open_path(const char *path, struct source *source, struct err *err)
 {
 	if (is_directory(path))
 		return take_directory(path, source, err);
-	return is_archive(path) ? not_supported(err, path) : read_xml(path, source, err);
+	return archive_filter(path) ? unpack(path, source, err) : read_xml(path, source, err);
 }
 
 int source_open(const char *spec, struct source *ret_source, struct err *err)
 {
-	cleanup_source struct source source = { .kind = MACHINE_LIVE };
+	cleanup_source struct source source = SOURCE_INIT;
 	int r = 0;
 
 	if (!spec)
@@ -158,7 +150,7 @@ int source_open(const char *spec, struct source *ret_source, struct err *err)
 	if (r < 0)
 		return r;
 	*ret_source = source;
-	source = (struct source){ .kind = MACHINE_LIVE };
+	source = (struct source)SOURCE_INIT;
 	return 0;
 }
 
@@ -167,5 +159,6 @@ void source_clear(struct source *source)
 	free(source->name);
 	free(source->bytes);
 	free(source->dir);
-	*source = (struct source){ .kind = MACHINE_LIVE };
+	archive_close(&source->helper);
+	*source = (struct source)SOURCE_INIT;
 }

@@ -2,6 +2,7 @@
 #include "base/cleanup.h"
 #include "base/err.h"
 #include "base/text.h"
+#include "cli/cmd_machine_capture.h"
 #include "cli/cmd_machine_host.h"
 #include "cli/cmd_machine_tree.h"
 #include "cli/colour.h"
@@ -95,6 +96,12 @@ int cmd_machine(struct invocation *invocation)
 		output_line(
 			"'%s' cannot be looked at for machine '%s': a program's libraries are those of this machine",
 			invocation->words[0], options->machine);
+		return EXIT_USAGE;
+	}
+	if (options->capture)
+		return cmd_machine_capture(invocation);
+	if (options->with_hostname) {
+		output_line("--with-hostname says something about a capture only; add '--capture FILE'");
 		return EXIT_USAGE;
 	}
 	if (output_check_picture(options, &err) < 0)

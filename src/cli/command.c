@@ -33,8 +33,8 @@ static const struct option_table doctor_options = { "Judging", doctor_rows, 1 };
 
 const struct option_table *const global_tables[] = { &machine_options, &common_options, &version_options, NULL };
 
-static const struct option_table *const machine_tables[] = { &machine_options, &picture_options, &common_options,
-							     &help_options, NULL };
+static const struct option_table *const machine_tables[] = { &machine_options, &picture_options, &capture_options,
+							     &common_options,  &help_options,    NULL };
 static const struct option_table *const doctor_tables[] = { &doctor_options, &machine_options, &common_options,
 							    &help_options, NULL };
 static const struct option_table *const plan_tables[] = {

@@ -17,6 +17,12 @@ static const struct option machine_rows[] = {
 };
 TABLE(machine_options, "Machine", machine_rows);
 
+static const struct option capture_rows[] = {
+	{ "capture", "FILE", "write what replays this machine into FILE.tar.xz", OPTION_FILE, .offset = AT(capture) },
+	{ "with-hostname", NULL, "put the host's name into the capture", OPTION_FLAG, .offset = AT(with_hostname) },
+};
+TABLE(capture_options, "Capture", capture_rows);
+
 static const struct option common_rows[] = {
 	{ "json", NULL, "write JSON", OPTION_FLAG, .offset = AT(json) },
 	{ "output", "FILE", "write to FILE instead of standard output", OPTION_FILE, .offset = AT(output) },

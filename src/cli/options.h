@@ -24,7 +24,9 @@ struct options {
 	struct request request;
 	struct option_texts set, unset, without;
 
-	bool no_cache;         /* plan, run */
+	bool no_cache;       /* plan, run */
+	const char *capture; /* machine */
+	bool with_hostname;
 	const char *why;       /* plan */
 	const char *plan_file; /* run */
 	bool require;          /* doctor */
@@ -32,6 +34,7 @@ struct options {
 };
 
 extern const struct option_table machine_options;  /* which machine, and what of it */
+extern const struct option_table capture_options;  /* --capture */
 extern const struct option_table common_options;   /* --json, --output, -q ... */
 extern const struct option_table picture_options;  /* --svg */
 extern const struct option_table planning_options; /* the request */

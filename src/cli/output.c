@@ -54,35 +54,69 @@ static mode_t new_file_mode(void)
 	return 0666 & ~mask;
 }
 
-static int write_beside(const char *path, mode_t mode, const char *data, struct err *err)
+/* Begin a file beside `path`, which is a real one or none. */
+static int open_beside(char **path, mode_t mode, struct output_file *ret_file, struct err *err)
 {
-	cleanup_text struct text name = TEXT_INIT;
-	cleanup_close int fd = -1;
-	int r;
+	cleanup_output_file struct output_file file = OUTPUT_FILE_INIT;
 
-	text_add(&name, "%s.XXXXXX", path);
-	if (name.failed)
+	if (asprintf(&file.name, "%s.XXXXXX", *path) < 0) {
+		file.name = NULL;
 		return err_nomem(err);
-	fd = mkostemp(name.data, O_CLOEXEC);
-	if (fd < 0) {
-		r = -errno;
-		return err_errno(err, r, "cannot write '%s'", path);
 	}
-	r = fchmod(fd, mode) < 0 ? -errno : 0;
-	if (r == 0)
-		r = write_and_close(&fd, data);
-	if (r == 0 && rename(name.data, path) < 0)
-		r = -errno;
-	if (r < 0) {
-		(void)unlink(name.data);
-		return err_errno(err, r, "cannot write '%s'", path);
-	}
+	file.fd = mkostemp(file.name, O_CLOEXEC);
+	if (file.fd < 0 || fchmod(file.fd, mode) < 0)
+		return err_errno(err, -errno, "cannot write '%s'", *path);
+	file.path = TAKE(*path);
+	*ret_file = file;
+	file = (struct output_file)OUTPUT_FILE_INIT;
 	return 0;
+}
+
+int output_open(const char *path, struct output_file *ret_file, struct err *err)
+{
+	cleanup_free char *real = NULL;
+	struct stat st;
+	mode_t mode = new_file_mode();
+
+	if (stat(path, &st) < 0) {
+		real = strdup(path);
+	} else if (!S_ISREG(st.st_mode)) {
+		return err_set(err, -EINVAL, "cannot write '%s': not a regular file", path);
+	} else {
+		real = realpath(path, NULL); /* a symbolic link stays one */
+		mode = st.st_mode & 0777;
+	}
+	return real ? open_beside(&real, mode, ret_file, err) : err_nomem(err);
+}
+
+int output_commit(struct output_file *file, struct err *err)
+{
+	int r = close(file->fd) < 0 ? -errno : 0;
+
+	file->fd = -1;
+	if (r == 0 && rename(file->name, file->path) < 0)
+		r = -errno;
+	if (r < 0)
+		return err_errno(err, r, "cannot write '%s'", file->path);
+	free(file->name);
+	file->name = NULL;
+	return 0;
+}
+
+void output_discard(struct output_file *file)
+{
+	if (file->fd >= 0)
+		(void)close(file->fd);
+	if (file->name)
+		(void)unlink(file->name);
+	free(file->name);
+	free(file->path);
+	*file = (struct output_file)OUTPUT_FILE_INIT;
 }
 
 int output_write(const char *path, const char *data, struct err *err)
 {
-	cleanup_free char *real = NULL;
+	cleanup_output_file struct output_file file = OUTPUT_FILE_INIT;
 	struct stat st;
 	int r;
 
@@ -90,18 +124,17 @@ int output_write(const char *path, const char *data, struct err *err)
 		r = write_all(STDOUT_FILENO, data, strlen(data));
 		return r < 0 ? err_errno(err, r, "cannot write to standard output") : 0;
 	}
-	if (stat(path, &st) < 0)
-		return write_beside(path, new_file_mode(), data, err);
-	if (S_ISDIR(st.st_mode))
+	if (stat(path, &st) == 0 && S_ISDIR(st.st_mode))
 		return err_errno(err, -EISDIR, "cannot write '%s'", path);
-	if (!S_ISREG(st.st_mode)) { /* renaming over /dev/stdout or a pipe would replace it */
+	if (stat(path, &st) == 0 && !S_ISREG(st.st_mode)) { /* renaming over /dev/stdout or a pipe would replace it */
 		r = write_in_place(path, data);
 		return r < 0 ? err_errno(err, r, "cannot write '%s'", path) : 0;
 	}
-	real = realpath(path, NULL); /* a symbolic link stays one */
-	if (!real)
-		return err_nomem(err);
-	return write_beside(real, st.st_mode & 0777, data, err);
+	r = output_open(path, &file, err);
+	if (r < 0)
+		return r;
+	r = write_all(file.fd, data, strlen(data));
+	return r < 0 ? err_errno(err, r, "cannot write '%s'", path) : output_commit(&file, err);
 }
 
 int output_result(const struct invocation *invocation, const char *data)

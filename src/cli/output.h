@@ -5,6 +5,8 @@
  */
 #pragma once
 
+#include "base/cleanup.h"
+
 struct err;
 struct invocation;
 struct options;
@@ -14,6 +16,26 @@ struct options;
  * or pipe is written to as it is), or to standard output when `path` is NULL, flushed and checked.
  */
 int output_write(const char *path, const char *data, struct err *err);
+
+/* A regular file that comes to be whole or not at all: under a name of its own until it is committed. */
+struct output_file {
+	int fd; /* write here */
+	char *name, *path;
+};
+
+#define OUTPUT_FILE_INIT \
+	{                \
+		.fd = -1 \
+	}
+
+/* Begin one; a device or pipe is refused. Returns 0 or -errno. */
+int output_open(const char *path, struct output_file *ret_file, struct err *err);
+
+/* Put it in its place. Returns 0 or -errno, with `file` still to be discarded. */
+int output_commit(struct output_file *file, struct err *err);
+
+void output_discard(struct output_file *file);
+#define cleanup_output_file cleanup_(output_discard)
 
 /* As output_write() with the command's --output; returns the command's exit code. `data` NULL: memory ran out. */
 int output_result(const struct invocation *invocation, const char *data);

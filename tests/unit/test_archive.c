@@ -143,7 +143,8 @@ static void put_member(FILE *file, char type, const char *name, const char *targ
 	memset(block + 148, ' ', 8);
 	block[156] = type;
 	(void)snprintf(block + 157, 100, "%s", target);
-	memcpy(block + 257, "ustar\00000", 8);
+	(void)snprintf(block + 257, 6, "ustar");
+	block[263] = block[264] = '0';
 	for (size_t i = 0; i < sizeof(block); i++)
 		sum += (unsigned char)block[i];
 	(void)snprintf(block + 148, 8, "%06o", sum & 0777777);
@@ -317,10 +318,33 @@ static void the_folder_goes_when_fettle_is_killed(void **state)
 	fail_msg("the folder is still there");
 }
 
+/* Made by `fettle machine --capture` on a virtual machine of two CPUs, bound to the second, under a parent's quota. */
+static void a_capture_of_our_own_tells_its_limits(void **state)
+{
+	cleanup_machine struct machine *machine = NULL;
+	struct err err = { 0 };
+	char path[512];
+
+	(void)state;
+	(void)snprintf(path, sizeof(path), "%s/machines/bound-in-quota.tar.xz", getenv("FETTLE_TEST_DATA"));
+	if (machine_read(path, &machine, &err) < 0)
+		fail_msg("%s", err.text);
+	assert_int_equal(machine->pu_count, 2);
+	assert_int_equal(machine->core_count, 2);
+	assert_string_equal(machine->architecture, "x86_64");
+	assert_int_equal(hwloc_bitmap_weight(machine->limits.pus_os), 1);
+	assert_true(hwloc_bitmap_isset(machine->limits.pus_os, 1));
+	assert_string_equal(machine->limits.pus.source, "sched_getaffinity");
+	assert_int_equal(machine->limits.quota_milli.value, 1500);
+	assert_string_equal(machine->limits.quota_milli.source, "/sys/fs/cgroup/cpu/example/cpu.cfs_quota_us");
+	assert_int_equal(machine->limits.memory_bytes.state, FACT_ABSENT);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_compression_is_read_and_nothing_is_left_behind),
+		cmocka_unit_test(a_capture_of_our_own_tells_its_limits),
 		cmocka_unit_test(names_that_leave_the_folder_are_refused),
 		cmocka_unit_test(links_out_devices_and_doubles_are_left_out),
 		cmocka_unit_test(damaged_and_endless_archives_are_one_line),

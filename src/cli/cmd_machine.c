@@ -31,7 +31,8 @@ static char *as_json(const struct machine *machine, const struct libraries *libr
 
 	if (r == 0 && libraries) {
 		r = json_object_set_new(document, "libraries", libraries_to_json(libraries));
-		r |= json_object_set_new(document, "libraries_of", libraries_of_to_json(libraries));
+		if (libraries->program)
+			r |= json_object_set_new(document, "libraries_of", libraries_of_to_json(libraries));
 	}
 	if (r == 0)
 		text = json_document_text(document);

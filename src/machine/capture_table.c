@@ -79,14 +79,16 @@ static bool is_cgroup_mount(const char *line, size_t length)
 	return has_word(line, length, " - cgroup");
 }
 
-/* Mounts of cgroups, and whatever is mounted over one of them. */
-static bool keeps_cgroup_mounts(const char *text, const char *line, size_t length)
+/* Mounts of cgroups, whatever is mounted over one of them, and shared memory. */
+static bool keeps_mounts(const char *text, const char *line, size_t length)
 {
 	enum { POINT = 4 };
+	static const char shm[] = "/dev/shm";
 	size_t point_length = 0, other_length = 0;
 	const char *const point = field(line, length, POINT, &point_length);
 
-	if (is_cgroup_mount(line, length))
+	if (is_cgroup_mount(line, length) ||
+	    (point && point_length == strlen(shm) && memcmp(point, shm, point_length) == 0))
 		return true;
 	for (const char *other = text; point && *other; other += strcspn(other, "\n"), other += *other == '\n') {
 		const size_t n = strcspn(other, "\n");
@@ -115,6 +117,15 @@ static bool keeps_cpu_times(const char *text, const char *line, size_t length)
 {
 	(void)text;
 	return length > 3 && memcmp(line, "cpu", 3) == 0;
+}
+
+/* Some Arm boards have the machine's serial number there. */
+static bool keeps_no_serial(const char *text, const char *line, size_t length)
+{
+	static const char serial[] = "Serial";
+
+	(void)text;
+	return length < strlen(serial) || memcmp(line, serial, strlen(serial)) != 0;
 }
 
 const struct capture_row capture_rows[] = {
@@ -153,7 +164,7 @@ const struct capture_row capture_rows[] = {
 	{ "sys/hypervisor/type" },
 	{ "sys/class/dmi/id/sys_vendor" },
 	{ "sys/class/dmi/id/product_name" },
-	{ "proc/cpuinfo" },
+	{ "proc/cpuinfo", .keeps = keeps_no_serial },
 	{ "proc/meminfo" },
 	{ "proc/stat", .keeps = keeps_cpu_times },
 	{ "proc/pressure/*" },
@@ -169,7 +180,7 @@ const struct capture_row capture_rows[] = {
 	{ "proc/self/cpuset" },
 	{ "proc/self/status", .keeps = keeps_limits },
 	{ "proc/self/cgroup", .keeps = keeps_our_cgroups },
-	{ "proc/self/mountinfo", .keeps = keeps_cgroup_mounts },
+	{ "proc/self/mountinfo", .keeps = keeps_mounts },
 };
 const size_t capture_row_count = ARRAY_SIZE(capture_rows);
 

@@ -81,8 +81,8 @@ int host_read(const struct sysroot *root, hwloc_const_bitmap_t pus_os, unsigned 
 	      struct err *err);
 
 /*
- * The same into machine->host, where the source tells: the machine itself does. Of any other source
- * nothing is known then, and it stays NULL. Returns 0, or -errno.
+ * The same into machine->host, for the machine itself. A captured root has its facts from the reading of it, and of
+ * any other source nothing is known: there it stays NULL. Returns 0, or -errno.
  */
 int machine_read_host(struct machine *machine, unsigned sample_ms, struct err *err);
 

@@ -219,8 +219,7 @@ int host_read_shared_memory(const struct host_reader *in, const struct host_row 
 			return host_garbled(ret_fact, row->paths[0], mount->options);
 		return host_known(ret_fact, bytes, row->paths[0], mount->options);
 	}
-	/* A capture may have left out the mounts that tell nothing of limits. */
-	return host_missing(in, row->paths[0], in->root->live ? -ENOENT : -ENODATA, ret_fact);
+	return host_missing(in, row->paths[0], -ENOENT, ret_fact);
 }
 
 /* "some avg10=31.92 avg60=8.02 avg300=2.62 total=14379041": two decimals always. */

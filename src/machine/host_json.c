@@ -43,7 +43,8 @@ static json_t *value_to_json(const struct host_row *row, const struct fact *fact
 	return json_integer((json_int_t)fact->value);
 }
 
-/* As the evidence of "allowed"; of what is unknown, why. */
+/* As the evidence of "allowed"; of what is unknown, why. The text of a counter would say its value once more, and make
+ * each look at one and the same machine another document. */
 static json_t *evidence_to_json(const struct host_row *row, const struct fact *fact)
 {
 	json_t *item = json_object();
@@ -51,8 +52,11 @@ static json_t *evidence_to_json(const struct host_row *row, const struct fact *f
 	int r = json_object_set_new(item, "fact", json_string(row->name));
 
 	r |= json_object_set_new(item, "path", json_any_text(fact->source));
-	r |= json_object_set_new(item, "value", fact->raw && !unknown ? json_any_text(fact->raw) : json_null());
-	if (unknown)
+	if (row->moves)
+		r |= json_object_set_new(item, "moves", json_true());
+	else
+		r |= json_object_set_new(item, "value", fact->raw && !unknown ? json_any_text(fact->raw) : json_null());
+	if (unknown && (fact->raw || !row->moves))
 		r |= json_object_set_new(item, "why", fact->raw ? json_any_text(fact->raw) : json_null());
 	if (r < 0) {
 		json_decref(item);

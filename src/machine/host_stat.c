@@ -88,11 +88,10 @@ int host_read_steal(const struct host_reader *in, const struct host_row *row, st
 	return set_share(ret_fact, ticks.steal, ticks.total);
 }
 
-/* Until a sample is taken. */
+/* Until a sample is taken; that a capture is none to be watched needs no reason. */
 int host_read_later(const struct host_reader *in, const struct host_row *row, struct fact *ret_fact)
 {
-	return fact_set(ret_fact, FACT_UNKNOWN, 0, row->paths[0],
-			in->root->live ? "not watched" : "only the machine itself can be watched");
+	return fact_set(ret_fact, FACT_UNKNOWN, 0, row->paths[0], in->root->live ? "not watched" : NULL);
 }
 
 int host_sample(const struct host_reader *in, unsigned ms, struct host *host)

@@ -46,6 +46,7 @@ struct host_row {
 	const char *paths[HOST_PATHS]; /* the first that is there counts; '#' stands for a CPU's number */
 	const char *key;               /* the line or word that is meant, where the file has several */
 	unsigned divide[HOST_PATHS];   /* what the file counts, in units of the fact; 0: as it is */
+	bool moves;                    /* a counter, another one at each look */
 };
 
 extern const struct host_row host_rows[HOST_FACT_COUNT];

@@ -5,6 +5,7 @@
 #include "base/err.h"
 #include "base/sysroot.h"
 #include "base/text.h"
+#include "machine/host.h"
 #include "machine/limits.h"
 #include "machine/machine.h"
 #include "machine/source.h"
@@ -105,7 +106,10 @@ static int read_place(const struct source *source, const struct place *place, st
 	r = topology_read_root(&topology, machine, err);
 	if (r == 0)
 		r = sysroot_open(&root, dir.data, err);
-	return r < 0 ? r : limits_read_captured(&root, machine, err);
+	if (r == 0)
+		r = limits_read_captured(&root, machine, err);
+	/* Now: an archive is unpacked only as long as its source is open. */
+	return r < 0 ? r : host_read(&root, machine->limits.pus_os, 0, &machine->host, err);
 }
 
 int root_read(const struct source *source, struct machine *machine, struct err *err)

@@ -11,7 +11,8 @@ struct source;
 
 /*
  * Read the machine captured in the directory `source->dir`, or in a folder one or two below it (archives have
- * one). Its limits are those of the process that made the capture, as far as it has them.
+ * one). Its limits are those of the process that made the capture, as far as it has them; machine->host is
+ * filled too.
  * Returns 0, -ENOMEM, or -EINVAL, -EFBIG ... with one line.
  */
 int root_read(const struct source *source, struct machine *machine, struct err *err);

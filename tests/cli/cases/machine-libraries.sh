@@ -31,5 +31,5 @@ fettle machine | grep -c Libraries || true
 fettle machine --json | python3 -c '
 import json, sys
 machine = json.load(sys.stdin)
-print(machine["libraries_of"]["program"], any(l["in_charge"] for l in machine["libraries"]))'
+print(machine.get("libraries_of"), any(l["in_charge"] for l in machine["libraries"]))'
 fettle machine --machine synthetic:4 --json | grep -c libraries || true

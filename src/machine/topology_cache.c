@@ -6,7 +6,6 @@
 #include "machine/machine.h"
 #include "machine/topology_pack.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdbool.h>
@@ -132,7 +131,8 @@ int topology_cache_load(const char *folder, const char *key, struct machine *mac
 	r = read_slot(folder, name, &file, &length);
 	if (r < 0)
 		return r;
-	assert(file && length >= sizeof(header));
+	if (!file || length < sizeof(header))
+		return -EBADMSG;
 	memcpy(&header, file, sizeof(header));
 	content = file + sizeof(header);
 	length -= sizeof(header);

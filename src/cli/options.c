@@ -76,6 +76,7 @@ static const struct option settings_rows[] = {
 	{ "unset", "NAME", "take a variable out; may be repeated", OPTION_TEXTS, .offset = AT(unset) },
 	{ "flush-denormals", NULL, "compute denormal numbers as zero: results change", OPTION_FLAG,
 	  .offset = AT(request.flush_denormals) },
+	{ "repair", NULL, "raise an OMP_THREAD_LIMIT that would hang", OPTION_FLAG, .offset = AT(request.repair) },
 	{ "no", "FAMILY", "leave a family of settings alone; may be repeated", OPTION_TEXTS, .offset = AT(without) },
 };
 TABLE(settings_options, "Settings", settings_rows);

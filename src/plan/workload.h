@@ -58,6 +58,7 @@ struct request {
 	enum memory_policy memory;
 	enum pin pin;
 	bool flush_denormals; /* results change: only when asked */
+	bool repair;          /* raise what of the user's would make the program hang */
 };
 
 /* --set, --unset, --no: what the user says about single settings. Borrowed strings. */

@@ -6,6 +6,7 @@
  * one of them, we say none.
  */
 #include "base/cleanup.h"
+#include "base/err.h"
 #include "base/parse.h"
 #include "settings/rule.h"
 #include "settings/user.h"
@@ -71,12 +72,36 @@ static bool proc_bind_applies(const struct settings_input *in, const struct plan
 	return binds(in, instance, "OMP_PROC_BIND");
 }
 
-static bool limit_applies(const struct settings_input *in, const struct plan_instance *instance)
+/* The most threads a program of the plan will ask its runtime for: a user's OMP_NUM_THREADS stays. */
+static unsigned most_threads(const struct settings_input *in)
+{
+	const char *users = settings_user_value(in, "OMP_NUM_THREADS");
+	unsigned most = 0, number;
+
+	for (size_t i = 0; i < in->plan->instance_count; i++)
+		most = in->plan->instances[i].threads > most ? in->plan->instances[i].threads : most;
+	return users && leading_number(users, &number) && number > most ? number : most;
+}
+
+/* Does the user's limit stand below them? What is no number is none to the runtime either. */
+static bool limit_is_low(const struct settings_input *in)
 {
 	const char *limit = settings_user_value(in, "OMP_THREAD_LIMIT");
 	unsigned number;
 
-	return limit && leading_number(limit, &number) && number < instance->threads;
+	return limit && leading_number(limit, &number) && number < most_threads(in);
+}
+
+static bool limit_applies(const struct settings_input *in, const struct plan_instance *instance)
+{
+	(void)instance;
+	return in->workload->request.repair && limit_is_low(in);
+}
+
+static void limit_merge(const struct settings_input *in, const char *users, struct text *value)
+{
+	(void)users;
+	text_add(value, "%u", most_threads(in));
 }
 
 static void threads_value(const struct settings_input *in, const struct plan_instance *instance, struct text *value)
@@ -127,7 +152,9 @@ static const struct setting_rule rules[] = {
 	{ .name = "KMP_AFFINITY", .applies = pins_threads },
 	{ .name = "OMP_THREAD_LIMIT",
 	  .applies = limit_applies,
-	  .risk = "below OMP_NUM_THREADS backward propagation can hang (guide, OpenMP)" },
+	  .merge = limit_merge,
+	  .why = "raised to OMP_NUM_THREADS: below it backward propagation can hang (guide, OpenMP)",
+	  .asked = true },
 };
 
 /* OMP_NUM_THREADS of the user against the plan, which bent around it as far as the machine allows. */
@@ -149,19 +176,20 @@ static int check_threads(const struct settings_input *in)
 	return 0;
 }
 
-static int check_limit(const struct settings_input *in)
+/* The guide's "backward propagation hanging issues". An explicit --set is not repaired: the two words contradict. */
+static int openmp_refuse(const struct settings_input *in, struct err *err)
 {
-	for (size_t i = 0; i < in->plan->instance_count; i++) {
-		const struct plan_instance *instance = &in->plan->instances[i];
+	const char *limit = settings_user_value(in, "OMP_THREAD_LIMIT");
+	const bool asked = wishes_set(&in->workload->wishes, "OMP_THREAD_LIMIT");
 
-		if (!limit_applies(in, instance))
-			continue;
-		return plan_note(&in->plan->warnings, "openmp-limit", NULL,
-				 "OMP_THREAD_LIMIT=%s is below the %u threads planned for instance %u: backward "
-				 "propagation can hang",
-				 settings_user_value(in, "OMP_THREAD_LIMIT"), instance->threads, instance->index);
-	}
-	return 0;
+	if (!limit_is_low(in) || (in->workload->request.repair && !asked))
+		return 0;
+	(void)err_set(err, -EINVAL, "OMP_THREAD_LIMIT=%s is below OMP_NUM_THREADS=%u: backward propagation can hang",
+		      limit, most_threads(in));
+	return err_hint(err,
+			asked ? "possible: --set OMP_THREAD_LIMIT=%u or more"
+			      : "possible: --repair, which raises it to %u; --unset OMP_THREAD_LIMIT; fewer --threads",
+			most_threads(in));
 }
 
 static int check_binding(const struct settings_input *in)
@@ -188,7 +216,7 @@ static int check_binding(const struct settings_input *in)
 
 static int openmp_check(const struct settings_input *in)
 {
-	return check_threads(in) < 0 || check_limit(in) < 0 || check_binding(in) < 0 ? -ENOMEM : 0;
+	return check_threads(in) < 0 || check_binding(in) < 0 ? -ENOMEM : 0;
 }
 
 /* Without our places nobody pins single threads: the plan must not say so. */
@@ -212,5 +240,6 @@ const struct setting_family family_openmp = {
 	.rules = rules,
 	.rule_count = ARRAY_SIZE(rules),
 	.check = openmp_check,
+	.refuse = openmp_refuse,
 	.left_out = openmp_left_out,
 };

@@ -98,18 +98,35 @@ static void threads_of_the_user_that_differ_from_the_plan_are_warned_of(void **s
 	}
 }
 
-static void a_thread_limit_below_the_plan_is_warned_of(void **state)
+static void a_thread_limit_below_the_threads_is_refused_or_repaired(void **state)
 {
+	static const struct {
+		const char *first, *second;
+		bool refused;
+		const char *repaired; /* what the program then sees */
+	} rows[] = {
+		{ "OMP_THREAD_LIMIT=3", NULL, true, "4" },
+		{ "OMP_THREAD_LIMIT=4", NULL, false, "4" },
+		{ "OMP_THREAD_LIMIT=5", "OMP_NUM_THREADS=6", true, "6" },
+		{ "OMP_THREAD_LIMIT=many", NULL, false, "many" },
+	};
 	struct scene *scene = *state;
 
-	scene_decide_in(scene, "OMP_THREAD_LIMIT=3", NULL);
-	assert_non_null(note(&scene->plan.warnings, "openmp-limit"));
-	assert_int_equal(row_of(scene, "OMP_THREAD_LIMIT", 0)->origin, ORIGIN_USER);
-	assert_seen(scene, 0, "OMP_THREAD_LIMIT", "3");
-	scene_decide_in(scene, "OMP_THREAD_LIMIT=4", NULL);
-	assert_null(note(&scene->plan.warnings, "openmp-limit"));
-	assert_null(row_of(scene, "OMP_THREAD_LIMIT", 0));
-	assert_seen(scene, 0, "OMP_THREAD_LIMIT", "4");
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		scene->workload.request.repair = true;
+		scene_decide_in(scene, rows[i].first, rows[i].second);
+		assert_seen(scene, 0, "OMP_THREAD_LIMIT", rows[i].repaired);
+		assert_int_equal(rows_of(scene, "OMP_THREAD_LIMIT"), rows[i].refused);
+		if (rows[i].refused)
+			assert_int_equal(row_of(scene, "OMP_THREAD_LIMIT", 0)->origin, ORIGIN_OPTION);
+		scene->workload.request.repair = false;
+		assert_int_equal(scene_decide(scene), rows[i].refused ? -EINVAL : 0);
+		if (rows[i].refused) {
+			assert_non_null(strstr(scene->err.text, "OMP_THREAD_LIMIT="));
+			assert_non_null(strstr(scene->err.hint, "--repair"));
+		}
+		scene_forget(scene);
+	}
 }
 
 static void a_users_binding_is_never_contradicted(void **state)
@@ -407,7 +424,7 @@ int main(void)
 		TEST(places_follow_thread_order_and_only_when_threads_are_pinned),
 		TEST(the_users_variable_stays_and_says_so),
 		TEST(threads_of_the_user_that_differ_from_the_plan_are_warned_of),
-		TEST(a_thread_limit_below_the_plan_is_warned_of),
+		TEST(a_thread_limit_below_the_threads_is_refused_or_repaired),
 		TEST(a_users_binding_is_never_contradicted),
 		TEST(tunables_are_merged_key_by_key),
 		TEST(nothing_is_merged_when_the_user_says_it_all),

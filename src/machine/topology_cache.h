@@ -1,11 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The topology of this machine, remembered between two starts of fettle: hwloc reads some twenty files a
- * CPU to find it out. What is remembered is used only under the very key it was stored with.
- *
- * The folder holds a few files, each named by its key's hash, so that hosts that share a home folder do not
- * get in each other's way and old boots leave nothing behind for long. It and its files must be ours and
- * writable by nobody else.
+ * CPU to find it out. See base/keep.h for how, topology_key.h for what it depends on.
  */
 #pragma once
 
@@ -18,6 +14,5 @@ struct machine;
  */
 int topology_cache_load(const char *folder, const char *key, struct machine *machine);
 
-/* Remember it, making the folder (0700) if need be; a reader sees the old file or the whole new one. Returns 0 or
- * -errno. */
+/* Remember it. Returns 0 or -errno. */
 int topology_cache_store(const char *folder, const char *key, const struct machine *machine);

@@ -4,6 +4,7 @@
 #include "base/cleanup.h"
 #include "base/err.h"
 #include "machine/machine.h"
+#include "plan/explain.h"
 #include "plan/memory.h"
 #include "plan/notes.h"
 #include "plan/place.h"
@@ -197,69 +198,6 @@ static int set_unused(struct plan *plan, const struct machine *machine, struct e
 	return 0;
 }
 
-/* One sentence each for how threads are bound, where an instance spans nodes, and what the memory policy is. */
-static int explain(struct draft *draft, const struct request *request)
-{
-	static const char *const pin_why[] = {
-		[PIN_THREADS] = "each thread on its own CPU: instances share the machine, or nodes differ",
-		[PIN_INSTANCE] = "the process is bound, its threads move freely inside: pinning each measured slower "
-				 "on busy machines",
-		[PIN_NONE] = "nothing is bound; only counts are set",
-	};
-	struct plan *plan = draft->plan;
-	const enum pin pin = plan->instances[0].pin;
-	const enum memory_policy policy = plan->instances[0].memory_policy;
-	const struct fact *isolated = &draft->pool.machine->limits.isolated;
-
-	if (isolated->state == FACT_KNOWN &&
-	    plan_note(&plan->reasons, "isolated", isolated->source,
-		      "these CPUs are isolated: the scheduler leaves a thread on the CPU it was started on, so each "
-		      "is given its own") < 0)
-		return -ENOMEM;
-	if (plan_note(&plan->reasons, "pin", request->pin == PIN_AUTO ? "topology" : "--pin", "%s%s", pin_why[pin],
-		      request->pin == PIN_AUTO ? "" : " (asked)") < 0)
-		return -ENOMEM;
-	for (size_t i = 0; i < plan->instance_count; i++) {
-		if (memory_homes(&draft->pool, &draft->slots[i]) > 1 &&
-		    plan_note(&plan->reasons, "cross-node", request->cross_node ? "--cross-node" : "topology",
-			      "instance %zu spans several nodes: %s", i,
-			      request->cross_node ? "allowed by --cross-node" : "no single node is large enough") < 0)
-			return -ENOMEM;
-	}
-	if (request->memory == MEMORY_AUTO && policy == MEMORY_PREFERRED)
-		return plan_note(
-			&plan->reasons, "memory", "topology",
-			"pages go to the instance's own node first; bind would kill it when that node is full");
-	if (request->memory == MEMORY_AUTO && policy == MEMORY_LOCAL)
-		return plan_note(&plan->reasons, "memory", "topology",
-				 "pages go to the node of the thread that touches them first");
-	return 0;
-}
-
-/* What is possible but will hurt. */
-static int warn(const struct draft *draft, const struct machine *machine)
-{
-	const struct fact *quota = &machine->limits.quota_milli;
-	unsigned long long threads = 0;
-	bool crowded = false;
-
-	for (size_t i = 0; i < draft->plan->instance_count; i++) {
-		threads += draft->plan->instances[i].threads;
-		crowded |= draft->plan->instances[i].threads > 1 && draft->plan->instances[i].pin != PIN_THREADS;
-	}
-	if (crowded && is_isolated(machine) &&
-	    plan_note(&draft->plan->warnings, "isolated-cpus", NULL,
-		      "isolated CPUs and threads that are not pinned: they may all stay on one CPU (--pin threads)") <
-		    0)
-		return -ENOMEM;
-	if (quota->state == FACT_KNOWN && threads > 1 && threads * 1000 > quota->value)
-		return plan_note(&draft->plan->warnings, "quota-below-threads", NULL,
-				 "%llu threads against a CPU quota of %llu.%llu: they will be throttled", threads,
-				 (unsigned long long)(quota->value / 1000),
-				 (unsigned long long)(quota->value % 1000 / 100));
-	return 0;
-}
-
 static int make(const struct machine *machine, const struct workload *workload, struct draft *draft, struct err *err)
 {
 	const struct request *request = &workload->request;
@@ -296,7 +234,7 @@ static int make(const struct machine *machine, const struct workload *workload, 
 		if (r < 0)
 			return r;
 	}
-	if (explain(draft, request) < 0 || warn(draft, machine) < 0)
+	if (plan_explain(&draft->pool, draft->slots, request, draft->plan) < 0)
 		return err_nomem(err);
 	return set_unused(draft->plan, machine, err);
 }

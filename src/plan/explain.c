@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "plan/explain.h"
+
+#include "machine/machine.h"
+#include "plan/memory.h"
+#include "plan/place.h"
+
+#include <errno.h>
+
+/* One sentence each for how threads are bound, where an instance spans nodes, and what the memory policy is. */
+static int explain_binding(const struct pool *pool, const struct slot *slots, const struct request *request,
+			   struct plan *plan)
+{
+	static const char *const pin_why[] = {
+		[PIN_THREADS] = "each thread on its own CPU: instances share the machine, or nodes differ",
+		[PIN_INSTANCE] = "the process is bound, its threads move freely inside: pinning each measured slower "
+				 "on busy machines",
+		[PIN_NONE] = "nothing is bound; only counts are set",
+	};
+	const enum pin pin = plan->instances[0].pin;
+	const enum memory_policy policy = plan->instances[0].memory_policy;
+	const struct fact *isolated = &pool->machine->limits.isolated;
+
+	if (isolated->state == FACT_KNOWN &&
+	    plan_note(&plan->reasons, "isolated", isolated->source,
+		      "these CPUs are isolated: the scheduler leaves a thread on the CPU it was started on, so each "
+		      "is given its own") < 0)
+		return -ENOMEM;
+	if (plan_note(&plan->reasons, "pin", request->pin == PIN_AUTO ? "topology" : "--pin", "%s%s", pin_why[pin],
+		      request->pin == PIN_AUTO ? "" : " (asked)") < 0)
+		return -ENOMEM;
+	for (size_t i = 0; i < plan->instance_count; i++) {
+		if (memory_homes(pool, &slots[i]) > 1 &&
+		    plan_note(&plan->reasons, "cross-node", request->cross_node ? "--cross-node" : "topology",
+			      "instance %zu spans several nodes: %s", i,
+			      request->cross_node ? "allowed by --cross-node" : "no single node is large enough") < 0)
+			return -ENOMEM;
+	}
+	if (request->memory == MEMORY_AUTO && policy == MEMORY_PREFERRED)
+		return plan_note(
+			&plan->reasons, "memory", "topology",
+			"pages go to the instance's own node first; bind would kill it when that node is full");
+	if (request->memory == MEMORY_AUTO && policy == MEMORY_LOCAL)
+		return plan_note(&plan->reasons, "memory", "topology",
+				 "pages go to the node of the thread that touches them first");
+	return 0;
+}
+
+/* What is possible but will hurt. */
+static int warn(const struct machine *machine, struct plan *plan)
+{
+	const struct fact *quota = &machine->limits.quota_milli;
+	unsigned long long threads = 0;
+	bool crowded = false;
+
+	for (size_t i = 0; i < plan->instance_count; i++) {
+		threads += plan->instances[i].threads;
+		crowded |= plan->instances[i].threads > 1 && plan->instances[i].pin != PIN_THREADS;
+	}
+	if (crowded && machine->limits.isolated.state == FACT_KNOWN &&
+	    plan_note(&plan->warnings, "isolated-cpus", NULL,
+		      "isolated CPUs and threads that are not pinned: they may all stay on one CPU (--pin threads)") <
+		    0)
+		return -ENOMEM;
+	if (quota->state == FACT_KNOWN && threads > 1 && threads * 1000 > quota->value)
+		return plan_note(&plan->warnings, "quota-below-threads", NULL,
+				 "%llu threads against a CPU quota of %llu.%llu: they will be throttled", threads,
+				 (unsigned long long)(quota->value / 1000),
+				 (unsigned long long)(quota->value % 1000 / 100));
+	return 0;
+}
+
+int plan_explain(const struct pool *pool, const struct slot *slots, const struct request *request, struct plan *plan)
+{
+	const int r = explain_binding(pool, slots, request, plan);
+
+	return r < 0 ? r : warn(pool->machine, plan);
+}

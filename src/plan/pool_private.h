@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The steps of pool_make().
+ */
+#pragma once
+
+#include "plan/pool.h"
+
+/* allowed ∩ --cpus ∩ CPUs of --nodes, into pool->pus_os and pool->nodes_os. -EINVAL: see pool_make(). */
+int pool_narrow(struct pool *pool, const struct request *request, struct plan *plan, struct err *err);

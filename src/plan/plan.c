@@ -176,7 +176,7 @@ static int widen_masks(struct draft *draft, struct err *err)
 			for (unsigned c = 0; c < draft->slots[i].compute && !mine; c++)
 				mine = pool->machine->cores[draft->slots[i].cores[c]].node_idx == domain->node_idx;
 			for (unsigned c = domain->first; mine && c < domain->first + domain->count; c++) {
-				const unsigned os = (unsigned)pool_core_pu(pool, pool->cores[c], 0);
+				const unsigned os = (unsigned)pool_core_pu(pool, pool->cores[c].core_idx, 0);
 
 				if (!hwloc_bitmap_isset(claimed, os) && hwloc_bitmap_set(instance->mask_os, os) < 0)
 					return err_nomem(err);

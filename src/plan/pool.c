@@ -33,14 +33,6 @@ static bool core_is_small(const struct machine *machine, unsigned core_idx)
 	return machine->kinds[machine->cores[core_idx].kind_idx].small;
 }
 
-/* Same home: the same node, or no node and the same package. */
-static bool same_domain(const struct machine *machine, unsigned a_idx, unsigned b_idx)
-{
-	const struct machine_core *a = &machine->cores[a_idx], *b = &machine->cores[b_idx];
-
-	return a->node_idx == b->node_idx && (a->node_idx != MACHINE_NONE || a->package_idx == b->package_idx);
-}
-
 /* Efficiency cores go, unless asked for or alone. Compacts `cores`; says so. */
 static int leave_out_small(struct pool *pool, const struct request *request, struct plan *plan)
 {
@@ -48,17 +40,17 @@ static int leave_out_small(struct pool *pool, const struct request *request, str
 	unsigned kept = 0, small = 0;
 
 	for (unsigned i = 0; i < pool->core_count; i++)
-		small += core_is_small(machine, pool->cores[i]);
+		small += core_is_small(machine, pool->cores[i].core_idx);
 	if (!small || request->efficiency_cores)
 		return 0;
 	if (small == pool->core_count)
 		return plan_note(&plan->reasons, "efficiency-cores", NULL,
 				 "efficiency cores are used: there are no others to use");
 	for (unsigned i = 0; i < pool->core_count; i++) {
-		const unsigned core_idx = pool->cores[i];
+		const unsigned core_idx = pool->cores[i].core_idx;
 
 		if (!core_is_small(machine, core_idx)) {
-			pool->cores[kept++] = core_idx;
+			pool->cores[kept++].core_idx = core_idx;
 			continue;
 		}
 		for (unsigned p = 0; p < machine->cores[core_idx].pu_count; p++)
@@ -71,40 +63,6 @@ static int leave_out_small(struct pool *pool, const struct request *request, str
 			 small);
 }
 
-/* Order `cores` by domain, first come first, and describe the domains. */
-static int group_domains(struct pool *pool, struct err *err)
-{
-	const unsigned count = pool->core_count;
-	cleanup_free unsigned *ordered = calloc(count, sizeof(*ordered));
-	cleanup_free bool *taken = calloc(count, sizeof(*taken));
-	unsigned n = 0;
-
-	pool->domains = calloc(count, sizeof(*pool->domains));
-	if (!ordered || !taken || !pool->domains)
-		return err_nomem(err);
-	for (unsigned i = 0; i < count; i++) {
-		struct pool_domain *domain = &pool->domains[pool->domain_count];
-
-		if (taken[i])
-			continue;
-		domain->node_idx = pool->machine->cores[pool->cores[i]].node_idx;
-		domain->first = n;
-		for (unsigned j = i; j < count; j++) {
-			if (taken[j] || !same_domain(pool->machine, pool->cores[i], pool->cores[j]))
-				continue;
-			taken[j] = true;
-			ordered[n++] = pool->cores[j];
-		}
-		domain->count = n - domain->first;
-		if (domain->count > pool->largest)
-			pool->largest = domain->count;
-		pool->domain_count++;
-	}
-	free(pool->cores);
-	pool->cores = TAKE(ordered);
-	return 0;
-}
-
 /* How many threads the pool and the quota let us run, and why. */
 static int count_threads(struct pool *pool, const struct request *request, struct plan *plan)
 {
@@ -114,7 +72,7 @@ static int count_threads(struct pool *pool, const struct request *request, struc
 
 	pool->threads = 0;
 	for (unsigned i = 0; i < pool->core_count; i++) {
-		const unsigned pus = pool_core_pus(pool, pool->cores[i]);
+		const unsigned pus = pool_core_pus(pool, pool->cores[i].core_idx);
 
 		pool->threads += request->smt ? pus : 1;
 		siblings += pus - 1;
@@ -152,13 +110,13 @@ int pool_make(const struct machine *machine, const struct request *request, stru
 		return err_nomem(err);
 	for (unsigned i = 0; i < machine->core_count; i++) {
 		if (pool_core_pu(&pool, i, 0) >= 0)
-			pool.cores[pool.core_count++] = i;
+			pool.cores[pool.core_count++].core_idx = i;
 	}
 	if (!pool.core_count)
 		return err_set(err, -EINVAL, "none of the allowed CPUs is a CPU of this machine");
 	if (leave_out_small(&pool, request, plan) < 0)
 		return err_nomem(err);
-	r = group_domains(&pool, err);
+	r = pool_group(&pool, err);
 	if (r < 0)
 		return r;
 	if (count_threads(&pool, request, plan) < 0)
@@ -174,5 +132,7 @@ void pool_clear(struct pool *pool)
 	hwloc_bitmap_free(pool->nodes_os);
 	free(pool->cores);
 	free(pool->domains);
+	for (int level = 0; level < LEVEL_COUNT; level++)
+		free(pool->groups[level]);
 	*pool = (struct pool){ .machine = NULL };
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The cores a request may be planned on: allowed, left by --cpus and --nodes,
- * of the right kind; grouped by the NUMA node they call home.
+ * of the right kind; in the order in which they are taken.
  */
 #pragma once
 
@@ -9,7 +9,26 @@
 
 struct machine;
 
-/* Cores with one home node, or the cores of one package that have no node. */
+/* How the cores lie in one another, widest first. */
+enum pool_level {
+	LEVEL_DOMAIN,  /* cores with one home node, or those of one package that have no node */
+	LEVEL_KIND,    /* cores of one kind, the most powerful first */
+	LEVEL_CACHE,   /* an L3; where there is none, an L2 that several cores share */
+	LEVEL_CLUSTER, /* an L2 that several cores share */
+	LEVEL_COUNT,
+};
+
+/* A core at its position, and the group of each level that it lies in. */
+struct pool_core {
+	unsigned core_idx;
+	unsigned in[LEVEL_COUNT];
+};
+
+/* Each group is a run of positions; those of a level are numbered along them. */
+struct pool_group {
+	unsigned first, count;
+};
+
 struct pool_domain {
 	int node_idx;   /* MACHINE_NONE: no node */
 	unsigned first; /* position in `cores` */
@@ -20,8 +39,9 @@ struct pool {
 	const struct machine *machine;
 	hwloc_bitmap_t pus_os;   /* allowed PUs left by the request */
 	hwloc_bitmap_t nodes_os; /* what --nodes named; NULL: not given */
-	unsigned *cores;         /* core indexes, domain by domain, topology order inside */
+	struct pool_core *cores; /* in the order in which they are taken */
 	unsigned core_count;
+	struct pool_group *groups[LEVEL_COUNT];
 	struct pool_domain *domains;
 	unsigned domain_count;
 	unsigned largest;  /* cores of the largest domain */

@@ -8,3 +8,9 @@
 
 /* allowed ∩ --cpus ∩ CPUs of --nodes, into pool->pus_os and pool->nodes_os. -EINVAL: see pool_make(). */
 int pool_narrow(struct pool *pool, const struct request *request, struct plan *plan, struct err *err);
+
+/*
+ * Put the cores in order: domain by domain, within one the most powerful first, L3 by L3, topology order inside.
+ * Number their groups and describe the domains.
+ */
+int pool_group(struct pool *pool, struct err *err);

@@ -147,7 +147,7 @@ static unsigned smt_size(const struct pool *pool, const struct shape *shape)
 	unsigned cores = min_of(shape->threads, even_share(pool, shape)), siblings = 1;
 
 	for (unsigned i = 0; i < pool->core_count; i++) {
-		const unsigned pus = pool_core_pus(pool, pool->cores[i]);
+		const unsigned pus = pool_core_pus(pool, pool->cores[i].core_idx);
 
 		siblings = pus > siblings ? pus : siblings;
 	}

@@ -26,6 +26,9 @@
 #define ONE_NODE      "synthetic:pack:1 [numa(memory=8GB)] l3:1 core:8 pu:1"
 #define FOUR_L3       "synthetic:pack:1 [numa(memory=8GB)] l3:4 core:4 pu:1"
 
+#define THREE_L3 "synthetic:pack:1 [numa(memory=8GB)] l3:3 core:4 pu:1"
+#define PAIRS_L2 "synthetic:pack:1 [numa(memory=8GB)] l2:4 core:2 pu:1"
+
 /* Two large cores with two threads, four small ones. */
 #define HYBRID "/machines/hybrid.xml" /* in tests/data */
 
@@ -273,6 +276,35 @@ static void strategy_says_where_a_part_goes(void **state)
 	expect(rows, ARRAY_SIZE(rows));
 }
 
+static void parts_follow_kinds_and_caches(void **state)
+{
+	static const struct row rows[] = {
+		/* one kind each, the large cores first */
+		{ HYBRID,
+		  { 0 },
+		  { .instances = 3, .efficiency_cores = true },
+		  NULL,
+		  "0,2 2 threads none:0 | 4-5 2 threads none:0 | 6-7 2 threads none:0" },
+		/* the large ones are too few for a part: one part takes both, the other stays among small ones */
+		{ HYBRID,
+		  { 0 },
+		  { .instances = 2, .efficiency_cores = true },
+		  NULL,
+		  "0,2,4 3 threads none:0 | 5-7 3 threads none:0" },
+		/* three L3s of four cores, parts of six: two have an L3 of their own and half of one more */
+		{ THREE_L3, { 0 }, { .instances = 2 }, NULL, "0-3,8-9 6 threads none:0 | 4-7,10-11 6 threads none:0" },
+		/* no L3, an L2 for every two cores: each part has one whole and breaks one */
+		{ PAIRS_L2,
+		  { 0 },
+		  { .instances = 2, .cores_per_instance = 3 },
+		  NULL,
+		  "0-1,4 3 threads none:0 | 2-3,6 3 threads none:0" },
+	};
+
+	(void)state;
+	expect(rows, ARRAY_SIZE(rows));
+}
+
 static void limits_come_before_wishes(void **state)
 {
 	static const struct row rows[] = {
@@ -494,6 +526,7 @@ int main(void)
 		cmocka_unit_test(memory_that_is_not_where_it_was_named_is_said),
 		cmocka_unit_test(threads_on_isolated_cpus_are_pinned_unless_the_user_says_otherwise),
 		cmocka_unit_test(strategy_says_where_a_part_goes),
+		cmocka_unit_test(parts_follow_kinds_and_caches),
 		cmocka_unit_test(limits_come_before_wishes),
 		cmocka_unit_test(the_users_thread_count_wins),
 		cmocka_unit_test(an_outer_fettle_is_not_the_user),

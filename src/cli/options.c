@@ -43,6 +43,8 @@ static const struct option planning_rows[] = {
 	  .offset = AT(request.cores_per_instance) },
 	{ "latency", NULL, "many small instances of 4 cores each", OPTION_FLAG, .offset = AT(request.latency) },
 	{ "throughput", NULL, "one instance on each NUMA node", OPTION_FLAG, .offset = AT(request.throughput) },
+	{ "per", "WORD", "one instance for each node, package, l3 or core", OPTION_CHOICE, .offset = AT(request.per),
+	  .given = AT(request.has_per), .words = per_words, .word_count = PER_COUNT },
 	{ "nodes", "LIST", "use the CPUs of these NUMA nodes only", OPTION_LIST, .offset = AT(request.nodes) },
 	{ "cpus", "LIST", "use these CPUs only", OPTION_LIST, .offset = AT(request.cpus) },
 	{ "strategy", "WORD", "scatter over the nodes, or close together", OPTION_CHOICE,

@@ -118,7 +118,9 @@ static int give(struct table *table, struct share *share, unsigned group, unsign
 {
 	struct share given = *share;
 
-	given.from = table->pool->groups[table->level][group];
+	/* A home may be narrower than the widest groups. */
+	if (table->pool->groups[table->level][group].count < share->from.count)
+		given.from = table->pool->groups[table->level][group];
 	given.cores = cores;
 	given.beside = cores == share->cores ? share->beside : 0;
 	table->left[group] -= cores;

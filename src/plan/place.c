@@ -6,35 +6,35 @@
 #include "machine/machine.h"
 #include "plan/deal.h"
 
-enum { ANY_DOMAIN = -1 };
+enum { NO_HOME = -1 };
+
+/* What instances have their home in. */
+static enum pool_level home_level(const struct pool *pool)
+{
+	return pool->per ? LEVEL_AREA : LEVEL_DOMAIN;
+}
 
 /*
- * Give each instance a home domain, or ANY_DOMAIN where none can hold it. `spare` (by domain) becomes what the homes
- * leave over. Scatter takes the domain with most left, close the first with enough.
+ * Give each instance a home, or NO_HOME where no node can hold it. `spare` (by home) becomes what the homes leave over.
+ * Scatter takes the node with most left, close the first with enough; with --per there is one for each.
  */
 static void choose_homes(const struct pool *pool, const struct shape *shape, enum strategy strategy, int *homes,
 			 unsigned *spare)
 {
+	const unsigned count = pool->per ? pool->area_count : pool->domain_count;
 	const unsigned foot = shape->cores + shape->reserve;
-	unsigned n = 0;
 
-	for (unsigned d = 0; d < pool->domain_count; d++)
-		spare[d] = pool->domains[d].count;
-	for (unsigned d = 0; shape->one_per_node && d < pool->domain_count; d++) {
-		if (pool->domains[d].node_idx != MACHINE_NONE) {
-			homes[n++] = (int)d;
-			spare[d] -= foot;
-		}
-	}
-	for (; n < shape->instances; n++) {
-		unsigned best = 0;
+	for (unsigned h = 0; h < count; h++)
+		spare[h] = pool->groups[home_level(pool)][h].count;
+	for (unsigned n = 0; n < shape->instances; n++) {
+		unsigned best = pool->per ? n : 0;
 
-		for (unsigned d = 1; d < pool->domain_count; d++) {
-			if (spare[best] < foot || (strategy == STRATEGY_SCATTER && spare[d] > spare[best]))
-				best = d;
+		for (unsigned h = 1; !pool->per && h < count; h++) {
+			if (spare[best] < foot || (strategy == STRATEGY_SCATTER && spare[h] > spare[best]))
+				best = h;
 		}
-		homes[n] = spare[best] >= foot ? (int)best : ANY_DOMAIN;
-		if (homes[n] != ANY_DOMAIN)
+		homes[n] = spare[best] >= foot ? (int)best : NO_HOME;
+		if (homes[n] != NO_HOME)
 			spare[best] -= foot;
 	}
 }
@@ -49,7 +49,7 @@ static void grow(const struct pool *pool, const struct shape *shape, const int *
 		unsigned best = shape->instances;
 
 		for (unsigned i = 0; i < shape->instances; i++) {
-			const bool has_room = homes[i] == ANY_DOMAIN || spare[homes[i]];
+			const bool has_room = homes[i] == NO_HOME || spare[homes[i]];
 
 			if (has_room && (best == shape->instances || sizes[i] < sizes[best]))
 				best = i;
@@ -57,7 +57,7 @@ static void grow(const struct pool *pool, const struct shape *shape, const int *
 		if (best == shape->instances)
 			return;
 		sizes[best]++;
-		if (homes[best] != ANY_DOMAIN)
+		if (homes[best] != NO_HOME)
 			spare[homes[best]]--;
 		cores--;
 		threads--;
@@ -100,7 +100,7 @@ int place_make(const struct pool *pool, const struct shape *shape, enum strategy
 	const struct pool_group everything = { 0, pool->core_count };
 	cleanup_free int *homes = calloc(n, sizeof(*homes));
 	cleanup_free unsigned *sizes = calloc(n, sizeof(*sizes));
-	cleanup_free unsigned *spare = calloc(pool->domain_count, sizeof(*spare));
+	cleanup_free unsigned *spare = calloc(pool->core_count, sizeof(*spare));
 	cleanup_free struct hand *hands = calloc(n, sizeof(*hands));
 
 	if (!homes || !sizes || !spare || !hands)
@@ -118,8 +118,8 @@ int place_make(const struct pool *pool, const struct shape *shape, enum strategy
 			return err_nomem(err);
 		hands[i] = (struct hand){ .compute = sizes[i],
 					  .reserve = shape->reserve,
-					  .from = homes[i] == ANY_DOMAIN ? everything
-									 : pool->groups[LEVEL_DOMAIN][homes[i]],
+					  .from = homes[i] == NO_HOME ? everything
+								      : pool->groups[home_level(pool)][homes[i]],
 					  .positions = slots[i].cores };
 	}
 	if (deal(pool, strategy, hands, n) < 0)

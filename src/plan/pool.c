@@ -4,6 +4,7 @@
 #include "base/cleanup.h"
 #include "base/err.h"
 #include "machine/machine.h"
+#include "plan/per.h"
 #include "plan/pool_private.h"
 
 int pool_core_pu(const struct pool *pool, unsigned core_idx, unsigned n)
@@ -100,7 +101,7 @@ static int count_threads(struct pool *pool, const struct request *request, struc
 int pool_make(const struct machine *machine, const struct request *request, struct plan *plan, struct pool *ret_pool,
 	      struct err *err)
 {
-	cleanup_pool struct pool pool = { .machine = machine };
+	cleanup_pool struct pool pool = { .machine = machine, .per = per_kind(request) };
 	int r = pool_narrow(&pool, request, plan, err);
 
 	if (r < 0)

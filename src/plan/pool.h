@@ -8,9 +8,11 @@
 #include "plan/plan.h"
 
 struct machine;
+struct per_kind;
 
 /* How the cores lie in one another, widest first. */
 enum pool_level {
+	LEVEL_AREA,    /* what --per gives an instance each; without it all cores */
 	LEVEL_DOMAIN,  /* cores with one home node, or those of one package that have no node */
 	LEVEL_KIND,    /* cores of one kind, the most powerful first */
 	LEVEL_CACHE,   /* an L3; where there is none, an L2 that several cores share */
@@ -44,10 +46,12 @@ struct pool {
 	struct pool_group *groups[LEVEL_COUNT];
 	struct pool_domain *domains;
 	unsigned domain_count;
-	unsigned largest;  /* cores of the largest domain */
-	unsigned threads;  /* usable threads: cores (PUs under --smt) within the CPU quota */
-	unsigned left_out; /* efficiency cores that stay out */
-	bool quota_binds;  /* the quota, not the cores, is what limits `threads` */
+	const struct per_kind *per; /* NULL: not asked */
+	unsigned area_count;        /* areas that get an instance; what lies in none comes behind them */
+	unsigned largest;           /* cores of the largest domain */
+	unsigned threads;           /* usable threads: cores (PUs under --smt) within the CPU quota */
+	unsigned left_out;          /* efficiency cores that stay out */
+	bool quota_binds;           /* the quota, not the cores, is what limits `threads` */
 };
 
 /* Gather the pool, writing why into `reasons`. -EINVAL when nothing is left, saying what there is. */

@@ -4,8 +4,38 @@
 #include "base/cleanup.h"
 #include "base/err.h"
 #include "machine/machine.h"
+#include "plan/per.h"
 
-#include <string.h>
+#include <limits.h>
+
+/* Number the areas, first come first; cores in none come last. `examples` holds a core of each. */
+static int find_areas(struct pool *pool, unsigned *examples, struct err *err)
+{
+	const struct per_kind *per = pool->per;
+
+	for (unsigned i = 0; per && i < pool->core_count; i++) {
+		struct pool_core *core = &pool->cores[i];
+		const int object = per->of(pool->machine, core->core_idx);
+		unsigned area = 0;
+
+		while (area < pool->area_count && per->of(pool->machine, examples[area]) != object)
+			area++;
+		core->in[LEVEL_AREA] = object == MACHINE_NONE ? UINT_MAX : area;
+		if (object != MACHINE_NONE && area == pool->area_count)
+			examples[pool->area_count++] = core->core_idx;
+	}
+	if (pool->area_count)
+		return 0;
+	if (per && !per->whole) {
+		(void)err_set(err, -EINVAL, "%s: no %s is known here", per->option, per->one);
+		return err_hint(err, "possible: --per core, or --instances with a number");
+	}
+	/* A machine without nodes has one memory for all. */
+	for (unsigned i = 0; i < pool->core_count; i++)
+		pool->cores[i].in[LEVEL_AREA] = 0;
+	pool->area_count = 1;
+	return 0;
+}
 
 /* Same home: the same node, or no node and the same package. */
 static bool same_domain(const struct machine *machine, unsigned a_idx, unsigned b_idx)
@@ -152,6 +182,7 @@ int pool_group(struct pool *pool, struct err *err)
 	const unsigned n = pool->core_count;
 	cleanup_free unsigned *examples = calloc(n, sizeof(*examples));
 	cleanup_free unsigned *firsts = calloc(pool->machine->cache_count + 1, sizeof(*firsts));
+	int r;
 
 	pool->domains = calloc(n, sizeof(*pool->domains));
 	if (!pool->domains || !examples || !firsts)
@@ -161,6 +192,9 @@ int pool_group(struct pool *pool, struct err *err)
 		if (!pool->groups[level])
 			return err_nomem(err);
 	}
+	r = find_areas(pool, examples, err);
+	if (r < 0)
+		return r;
 	find_domains(pool, examples);
 	find_caches(pool, firsts);
 	qsort(pool->cores, n, sizeof(*pool->cores), compare_cores);

@@ -10,7 +10,7 @@
 int pool_narrow(struct pool *pool, const struct request *request, struct plan *plan, struct err *err);
 
 /*
- * Put the cores in order: domain by domain, within one the most powerful first, L3 by L3, topology order inside.
- * Number their groups and describe the domains.
+ * Put the cores in order: area by area, domain by domain, within one the most powerful first, L3 by L3, topology order
+ * inside. Number their groups and describe the domains. -EINVAL when there is nothing of what --per names.
  */
 int pool_group(struct pool *pool, struct err *err);

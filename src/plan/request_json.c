@@ -26,6 +26,7 @@ json_t *request_to_json(const struct request *request)
 		r |= json_object_set_new(object, "cores-per-instance", json_integer(request->cores_per_instance));
 	r |= set_flag(object, "latency", request->latency);
 	r |= set_flag(object, "throughput", request->throughput);
+	r |= set_text(object, "per", request->has_per ? per_words[request->per] : NULL);
 	r |= set_text(object, "nodes", request->nodes);
 	r |= set_text(object, "cpus", request->cpus);
 	r |= set_text(object, "strategy", strategy_words[request->strategy]);

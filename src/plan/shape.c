@@ -5,6 +5,7 @@
 #include "base/err.h"
 #include "base/parse.h"
 #include "machine/machine.h"
+#include "plan/per.h"
 
 #include <limits.h>
 #include <stdint.h>
@@ -68,15 +69,19 @@ static unsigned even_share(const struct pool *pool, const struct shape *shape)
 	return share > shape->reserve ? share - shape->reserve : 0;
 }
 
-static int refuse_conflicts(const struct request *request, struct err *err)
+static int refuse_conflicts(const struct pool *pool, const struct request *request, struct err *err)
 {
 	const bool sized = request->cores_per_instance > 0;
 
 	if (request->cores_per_instance < CORES_REMAINDER)
 		return err_set(err, -EINVAL, "--cores-per-instance %d: give a count, 0 or -1",
 			       request->cores_per_instance);
-	if (request->latency && request->throughput)
-		return err_set(err, -EINVAL, "--latency and --throughput exclude each other");
+	if (request->latency && pool->per)
+		return err_set(err, -EINVAL, "--latency and %s exclude each other", pool->per->option);
+	if (request->throughput && request->has_per) {
+		(void)err_set(err, -EINVAL, "--throughput and --per %s exclude each other", per_words[request->per]);
+		return err_hint(err, "--throughput is --per node");
+	}
 	if (request->latency && request->cores_per_instance != CORES_EVEN)
 		return err_set(err, -EINVAL, "--latency sets the cores of an instance: leave out --cores-per-instance");
 	if (sized && request->threads && !request->smt && request->threads > (unsigned)request->cores_per_instance) {
@@ -92,7 +97,8 @@ static int refuse_crowd(const struct pool *pool, unsigned instances, struct err 
 {
 	(void)err_set(err, -EINVAL, "%u instances need %u threads, and only %u may run here%s", instances, instances,
 		      pool->threads, pool->quota_binds ? " (CPU quota)" : "");
-	return err_hint(err, "possible: --instances %u%s%s", pool->threads,
+	return err_hint(err, "possible: --instances %u%s%s%s%s", pool->threads, pool->per ? " without " : "",
+			pool->per ? pool->per->option : "",
 			pool->quota_binds ? "; --threads 1 overrides the quota" : "",
 			pool->left_out ? "; --efficiency-cores adds the small ones" : "");
 }
@@ -167,51 +173,40 @@ static unsigned count_for_size(const struct pool *pool, const struct shape *shap
 	return by_threads ? min_of(by_threads, by_room ? by_room : 1) : 1;
 }
 
-static unsigned node_domains(const struct pool *pool)
-{
-	unsigned n = 0;
-
-	for (unsigned d = 0; d < pool->domain_count; d++)
-		n += pool->domains[d].node_idx != MACHINE_NONE;
-	return n;
-}
-
-static unsigned smallest_node(const struct pool *pool)
+static unsigned smallest_area(const struct pool *pool)
 {
 	unsigned smallest = UINT_MAX;
 
-	for (unsigned d = 0; d < pool->domain_count; d++) {
-		if (pool->domains[d].node_idx != MACHINE_NONE || !node_domains(pool))
-			smallest = min_of(smallest, pool->domains[d].count);
-	}
+	for (unsigned i = 0; i < pool->area_count; i++)
+		smallest = min_of(smallest, pool->groups[LEVEL_AREA][i].count);
 	return smallest;
 }
 
-/* --throughput: one instance a node, all as large as the smallest. */
-static int shape_throughput(const struct pool *pool, const struct request *request, struct shape *shape, unsigned fixed,
-			    struct err *err)
+/* --per and --throughput: one instance for each object, all as large as the smallest. */
+static int shape_per(const struct pool *pool, const struct request *request, struct shape *shape, unsigned fixed,
+		     struct err *err)
 {
-	const unsigned nodes = node_domains(pool);
-	const unsigned smallest = smallest_node(pool);
+	const struct per_kind *per = pool->per;
+	const unsigned smallest = smallest_area(pool);
 	unsigned share;
 
-	shape->instances = nodes ? nodes : 1;
-	shape->one_per_node = nodes > 0;
+	shape->instances = pool->area_count;
 	if (request->instances && request->instances != shape->instances) {
-		(void)err_set(err, -EINVAL,
-			      "--throughput is one instance a node, %u here: --instances %u contradicts it",
-			      shape->instances, request->instances);
-		return err_hint(err, "possible: --throughput alone, or --instances %u alone", request->instances);
+		(void)err_set(err, -EINVAL, "%s is one instance for each %s, %u here: --instances %u contradicts it",
+			      per->option, per->one, shape->instances, request->instances);
+		return err_hint(err, "possible: %s alone, or --instances %u alone", per->option, request->instances);
 	}
 	if (shape->instances > shape->budget)
 		return refuse_crowd(pool, shape->instances, err);
 	share = min_of(smallest > shape->reserve ? smallest - shape->reserve : 0, shape->budget / shape->instances);
 	if (!share || fixed > share) {
 		(void)err_set(err, -EINVAL,
-			      "--throughput with %u cores and %u in reserve for each of %u nodes: the smallest has "
+			      "%s with %u cores and %u in reserve for each of %u %s: the smallest has "
 			      "%u cores, and %u threads may run here",
-			      fixed ? fixed : 1, shape->reserve, shape->instances, smallest, pool->threads);
-		return err_hint(err, "possible: at most %u cores", share);
+			      per->option, fixed ? fixed : 1, shape->reserve, shape->instances, per->many, smallest,
+			      pool->threads);
+		return share ? err_hint(err, "possible: at most %u cores", share)
+			     : err_hint(err, "possible: a smaller --reserve, or --instances with a number");
 	}
 	shape->cores = fixed ? fixed : share;
 	return 0;
@@ -268,6 +263,25 @@ static int note_user_threads(struct plan *plan, const struct request *request, u
 	return 0;
 }
 
+static int note_per(const struct pool *pool, const struct shape *shape, struct plan *plan)
+{
+	const struct per_kind *per = pool->per;
+	const struct pool_group *last = &pool->groups[LEVEL_AREA][pool->area_count - 1];
+	const unsigned outside = pool->core_count - last->first - last->count;
+	int r;
+
+	if (per->of(pool->machine, pool->cores[0].core_idx) == MACHINE_NONE)
+		return plan_note(&plan->reasons, "per", per->option, "no %s is known here: the whole counts as one",
+				 per->one);
+	r = plan_note(&plan->reasons, "per", per->option, "one instance for each of %u %s, %s%u core%s each",
+		      shape->instances, per->many, shape->grow ? "at least " : "", shape->cores,
+		      shape->cores == 1 ? "" : "s");
+	if (r == 0 && outside)
+		r = plan_note(&plan->reasons, "per", "topology", "%u cores lie in no %s and stay free", outside,
+			      per->one);
+	return r;
+}
+
 int shape_make(const struct pool *pool, const struct workload *workload, struct plan *plan, struct shape *ret_shape,
 	       struct err *err)
 {
@@ -282,7 +296,7 @@ int shape_make(const struct pool *pool, const struct workload *workload, struct 
 		.budget = request->threads || user ? UINT_MAX : pool->threads,
 	};
 	unsigned fixed;
-	int r = refuse_conflicts(request, err);
+	int r = refuse_conflicts(pool, request, err);
 
 	if (r < 0)
 		return r;
@@ -290,8 +304,8 @@ int shape_make(const struct pool *pool, const struct workload *workload, struct 
 		return err_set(err, -EINVAL, "--reserve %u leaves no core of %u for the work", request->reserve,
 			       pool->core_count);
 	fixed = fixed_size(pool, request, &shape);
-	if (request->throughput)
-		r = shape_throughput(pool, request, &shape, fixed, err);
+	if (pool->per)
+		r = shape_per(pool, request, &shape, fixed, err);
 	else if (shape.instances > shape.budget)
 		r = refuse_crowd(pool, shape.instances, err);
 	else if (fixed)
@@ -307,10 +321,10 @@ int shape_make(const struct pool *pool, const struct workload *workload, struct 
 		shape.cores = min_of(shape.cores, shape.threads);
 		shape.grow = false;
 		/* Smaller than it was, it may now be due in one node, and its reserve with it. */
-		if (most_instances(pool, &shape, shape.cores) < shape.instances)
+		if (!pool->per && most_instances(pool, &shape, shape.cores) < shape.instances)
 			return refuse_size(pool, &shape, shape.cores, err);
 	}
-	if (note_user_threads(plan, request, user) < 0)
+	if (note_user_threads(plan, request, user) < 0 || (pool->per && note_per(pool, &shape, plan) < 0))
 		return err_nomem(err);
 	*ret_shape = shape;
 	return 0;

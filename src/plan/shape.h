@@ -8,13 +8,12 @@
 
 struct shape {
 	unsigned instances;
-	unsigned cores;    /* each, at least, for compute */
-	unsigned reserve;  /* each, besides, for helpers */
-	bool grow;         /* share out the remainder too: sizes may differ by what is left */
-	bool one_per_node; /* --throughput */
-	bool cross;        /* an instance may span nodes though a node could hold it */
-	unsigned threads;  /* each: no more than this; 0: as cores (PUs under --smt) and budget allow */
-	unsigned budget;   /* threads of all instances together */
+	unsigned cores;   /* each, at least, for compute */
+	unsigned reserve; /* each, besides, for helpers */
+	bool grow;        /* share out the remainder too: sizes may differ by what is left */
+	bool cross;       /* an instance may span nodes though a node could hold it */
+	unsigned threads; /* each: no more than this; 0: as cores (PUs under --smt) and budget allow */
+	unsigned budget;  /* threads of all instances together */
 };
 
 /*

@@ -15,6 +15,14 @@ enum strategy {
 	STRATEGY_CLOSE,   /* instances fill one node after the other */
 };
 
+/* Objects that can have an instance each. */
+enum per {
+	PER_NODE,
+	PER_PACKAGE,
+	PER_L3,
+	PER_CORE,
+};
+
 enum pin {
 	PIN_AUTO,
 	PIN_THREADS,  /* each compute thread on one PU */
@@ -33,9 +41,10 @@ enum memory_policy {
 
 /* Words of the options above, indexed by the enum; they are also the words of the JSON. */
 extern const char *const strategy_words[];
+extern const char *const per_words[];
 extern const char *const pin_words[];
 extern const char *const memory_policy_words[];
-enum { STRATEGY_COUNT = 2, PIN_COUNT = 4, MEMORY_POLICY_COUNT = 6 };
+enum { STRATEGY_COUNT = 2, PER_COUNT = 4, PIN_COUNT = 4, MEMORY_POLICY_COUNT = 6 };
 
 enum { CORES_REMAINDER = -1, CORES_EVEN = 0 };
 
@@ -45,6 +54,8 @@ struct request {
 	int cores_per_instance; /* CORES_EVEN (also: not asked), CORES_REMAINDER, or a count */
 	bool latency;
 	bool throughput;
+	bool has_per; /* --per given */
+	enum per per;
 	const char *nodes; /* list text; NULL: all */
 	const char *cpus;
 	enum strategy strategy;

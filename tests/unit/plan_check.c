@@ -5,6 +5,7 @@
 #include "machine/machine.h"
 #include "machine/query.h"
 #include "plan/plan.h"
+#include "plan_check_place.h"
 
 static const struct machine_core *core_of(const struct machine *machine, unsigned pu_os)
 {
@@ -100,7 +101,7 @@ static const char *check_cores(const struct machine *machine, const struct reque
 	hwloc_bitmap_foreach_end();
 	if (cores != instance->cores)
 		return "'cores' is not the number of cores";
-	if (spanned > 1 && !request->cross_node && cores <= largest_node(machine, request))
+	if (spanned > 1 && !request->cross_node && !request->has_per && cores <= largest_node(machine, request))
 		return "an instance spans nodes though one node would hold it";
 	return NULL;
 }
@@ -181,11 +182,12 @@ const char *plan_check(const struct machine *machine, const struct request *requ
 {
 	const unsigned latency = largest_node(machine, request);
 	unsigned long long threads = 0;
+	const char *broken;
 
 	for (size_t i = 0; i < plan->instance_count; i++) {
 		const struct plan_instance *instance = &plan->instances[i];
-		const char *broken = check_instance(machine, request, instance);
 
+		broken = check_instance(machine, request, instance);
 		if (broken)
 			return broken;
 		if (instance->index != i)
@@ -210,5 +212,6 @@ const char *plan_check(const struct machine *machine, const struct request *requ
 	}
 	if (!threads_forced && threads > usable(machine, request))
 		return "more threads than usable";
-	return check_counts(machine, request, plan);
+	broken = check_counts(machine, request, plan);
+	return broken ? broken : plan_check_place(machine, request, plan);
 }

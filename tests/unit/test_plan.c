@@ -26,8 +26,9 @@
 #define ONE_NODE      "synthetic:pack:1 [numa(memory=8GB)] l3:1 core:8 pu:1"
 #define FOUR_L3       "synthetic:pack:1 [numa(memory=8GB)] l3:4 core:4 pu:1"
 
-#define THREE_L3 "synthetic:pack:1 [numa(memory=8GB)] l3:3 core:4 pu:1"
-#define PAIRS_L2 "synthetic:pack:1 [numa(memory=8GB)] l2:4 core:2 pu:1"
+#define FOUR_NODES "synthetic:pack:2 die:2 [numa(memory=8GB)] core:4 pu:1"
+#define THREE_L3   "synthetic:pack:1 [numa(memory=8GB)] l3:3 core:4 pu:1"
+#define PAIRS_L2   "synthetic:pack:1 [numa(memory=8GB)] l2:4 core:2 pu:1"
 
 /* Two large cores with two threads, four small ones. */
 #define HYBRID "/machines/hybrid.xml" /* in tests/data */
@@ -276,6 +277,46 @@ static void strategy_says_where_a_part_goes(void **state)
 	expect(rows, ARRAY_SIZE(rows));
 }
 
+static void each_object_gets_an_instance(void **state)
+{
+	static const struct row rows[] = {
+		{ TWO_BY_FOUR,
+		  { .allowed_pus = "0-5,8-15" },
+		  { .has_per = true, .per = PER_NODE },
+		  NULL,
+		  "0,2,4 3 threads preferred:0 | 8,10,12 3 threads preferred:1" },
+		{ TWO_BY_FOUR,
+		  { .allowed_pus = "0-5,8-15" },
+		  { .has_per = true, .per = PER_PACKAGE, .cores_per_instance = CORES_REMAINDER },
+		  NULL,
+		  "0,2,4 3 threads preferred:0 | 8,10,12,14 4 threads preferred:1" },
+		/* two nodes a package: the instance may span them, yet does not when it is small enough for one */
+		{ FOUR_NODES,
+		  { 0 },
+		  { .has_per = true, .per = PER_PACKAGE },
+		  NULL,
+		  "0-7 8 threads local:0-1 | 8-15 8 threads local:2-3" },
+		{ FOUR_NODES,
+		  { 0 },
+		  { .has_per = true, .per = PER_PACKAGE, .cores_per_instance = 3 },
+		  NULL,
+		  "0-2 3 threads preferred:0 | 8-10 3 threads preferred:2" },
+		{ FOUR_L3,
+		  { 0 },
+		  { .has_per = true, .per = PER_L3, .reserve = 1 },
+		  NULL,
+		  "0-2 3 threads none:0 | 4-6 3 threads none:0 | 8-10 3 threads none:0 | 12-14 3 threads none:0" },
+		{ TWO_BY_FOUR,
+		  { .allowed_pus = "0-3,8-9" },
+		  { .has_per = true, .per = PER_CORE, .smt = true },
+		  NULL,
+		  "0-1 2 threads preferred:0 | 2-3 2 threads preferred:0 | 8-9 2 threads preferred:1" },
+	};
+
+	(void)state;
+	expect(rows, ARRAY_SIZE(rows));
+}
+
 static void parts_follow_kinds_and_caches(void **state)
 {
 	static const struct row rows[] = {
@@ -404,8 +445,19 @@ static void impossible_wishes_are_refused_with_what_is_possible(void **state)
 		  "5 cores",
 		  "at most 4" },
 		{ { TWO_BY_FOUR, { 0 }, { .instances = 3, .throughput = true }, NULL, NULL },
-		  "one instance a node",
+		  "one instance for each node",
 		  "--throughput alone" },
+		{ { TWO_BY_FOUR, { .quota_cpus = "3" }, { .has_per = true, .per = PER_CORE }, NULL, NULL },
+		  "8 instances need 8 threads",
+		  "--instances 3 without --per core" },
+		{ { THREE_BY_FIVE, { 0 }, { .has_per = true, .per = PER_L3 }, NULL, NULL },
+		  "no L3 cache is known",
+		  "--per core" },
+		{ { ONE_NODE, { 0 }, { .has_per = true, .per = PER_CORE, .reserve = 1 }, NULL, NULL },
+		  "the smallest has 1 cores",
+		  "smaller --reserve" },
+		{ { ONE_NODE, { 0 }, { .has_per = true, .throughput = true }, NULL, NULL }, "--per node exclude", "" },
+		{ { ONE_NODE, { 0 }, { .has_per = true, .latency = true }, NULL, NULL }, "--per node exclude", "" },
 		{ { ONE_NODE, { 0 }, { .threads = 9 }, NULL, NULL }, "do not fit", "possible" },
 		{ { ONE_NODE, { 0 }, { .cpus = "6-9" }, NULL, NULL }, "CPUs 8-9", "0-7" },
 		{ { ONE_NODE, { 0 }, { .nodes = "1" }, NULL, NULL }, "nodes 1", "0" },
@@ -526,6 +578,7 @@ int main(void)
 		cmocka_unit_test(memory_that_is_not_where_it_was_named_is_said),
 		cmocka_unit_test(threads_on_isolated_cpus_are_pinned_unless_the_user_says_otherwise),
 		cmocka_unit_test(strategy_says_where_a_part_goes),
+		cmocka_unit_test(each_object_gets_an_instance),
 		cmocka_unit_test(parts_follow_kinds_and_caches),
 		cmocka_unit_test(limits_come_before_wishes),
 		cmocka_unit_test(the_users_thread_count_wins),

@@ -63,10 +63,10 @@ static void try_request(const struct machine *machine, const char *name, const s
 
 		print_error(
 			"%s: %s (instances %u cores %d latency %d throughput %d smt %d cross %d reserve %u threads %u "
-			"strategy %d; instance 0 has %s)\n",
+			"strategy %d per %s; instance 0 has %s)\n",
 			name, broken, request->instances, request->cores_per_instance, request->latency,
 			request->throughput, request->smt, request->cross_node, request->reserve, request->threads,
-			request->strategy, pus);
+			request->strategy, request->has_per ? per_words[request->per] : "-", pus);
 		fail();
 	}
 }
@@ -114,13 +114,15 @@ static void try_grid(const struct machine *machine, const char *name, struct tal
 	check_reach(machine, name);
 	for (size_t i = 0; i < ARRAY_SIZE(instance_counts); i++) {
 		for (size_t c = 0; c < ARRAY_SIZE(core_counts); c++) {
-			for (int variant = 0; variant < 6; variant++) {
+			for (int variant = 0; variant < 8; variant++) {
 				const unsigned bits = next_random(&state);
 				const struct request request = {
-					.instances = instance_counts[i],
+					.instances = variant < 6 ? instance_counts[i] : 0,
 					.cores_per_instance = core_counts[c],
 					.latency = variant == 1,
 					.throughput = variant == 2,
+					.has_per = variant >= 6,
+					.per = (enum per)(bits >> 5 & 3),
 					.smt = variant >= 3 && (bits & 1),
 					.cross_node = variant >= 3 && (bits & 2),
 					.efficiency_cores = variant >= 3 && (bits & 4),

@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the options that choose places promise.
+ */
+#include "plan_check_place.h"
+
+#include "base/cleanup.h"
+#include "machine/machine.h"
+#include "plan/plan.h"
+
+#include <stdint.h>
+
+enum { ANYWHERE = -2 }; /* MACHINE_NONE is an answer too */
+
+struct scene {
+	const struct machine *machine;
+	const struct request *request;
+	const struct plan *plan;
+	hwloc_bitmap_t pool; /* PUs that may be planned on */
+};
+
+static const struct machine_core *core_of(const struct machine *machine, unsigned pu_os)
+{
+	for (size_t i = 0; i < machine->pu_count; i++) {
+		if (machine->pus[i].os == pu_os)
+			return &machine->cores[machine->pus[i].core_idx];
+	}
+	return NULL;
+}
+
+static unsigned pus_within(const struct machine *machine, const struct machine_core *core, hwloc_const_bitmap_t set)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < core->pu_count; i++)
+		n += hwloc_bitmap_isset(set, machine->pus[core->pu_idx + i].os) != 0;
+	return n;
+}
+
+/* Allowed PUs, without those of small cores that stay out. */
+static void find_pool(struct scene *scene)
+{
+	const struct machine *machine = scene->machine;
+	bool any_large = false;
+
+	hwloc_bitmap_copy(scene->pool, machine->limits.pus_os);
+	for (size_t i = 0; i < machine->core_count; i++) {
+		const struct machine_core *core = &machine->cores[i];
+
+		any_large |= pus_within(machine, core, scene->pool) && !machine->kinds[core->kind_idx].small;
+	}
+	for (size_t i = 0; i < machine->core_count; i++) {
+		const struct machine_core *core = &machine->cores[i];
+
+		for (unsigned p = 0; p < core->pu_count; p++) {
+			if (any_large && !scene->request->efficiency_cores && machine->kinds[core->kind_idx].small)
+				hwloc_bitmap_clr(scene->pool, machine->pus[core->pu_idx + p].os);
+		}
+	}
+}
+
+static int object_of(const struct machine *machine, const struct machine_core *core, enum per per)
+{
+	switch (per) {
+	case PER_NODE:
+		return core->node_idx;
+	case PER_PACKAGE:
+		return core->package_idx;
+	case PER_L3:
+		return core->l3_idx;
+	case PER_CORE:
+		break;
+	}
+	return (int)(core - machine->cores);
+}
+
+/* Cores with a PU in `set`, of one object or of any. */
+static unsigned cores_in(const struct machine *machine, hwloc_const_bitmap_t set, enum per per, int object)
+{
+	unsigned n = 0;
+
+	for (size_t i = 0; i < machine->core_count; i++) {
+		const struct machine_core *core = &machine->cores[i];
+
+		n += (object == ANYWHERE || object_of(machine, core, per) == object) &&
+		     pus_within(machine, core, set) > 0;
+	}
+	return n;
+}
+
+/* The object all of the set's cores lie in; ANYWHERE: they lie in several. */
+static int object_around(const struct machine *machine, hwloc_const_bitmap_t set, enum per per)
+{
+	int object = ANYWHERE;
+	unsigned os;
+
+	hwloc_bitmap_foreach_begin(os, set) const int of = object_of(machine, core_of(machine, os), per);
+
+	if (object != ANYWHERE && of != object)
+		return ANYWHERE;
+	object = of;
+	hwloc_bitmap_foreach_end();
+	return object;
+}
+
+static const char *check_per(const struct scene *scene)
+{
+	const struct machine *machine = scene->machine;
+	unsigned objects = 0, smallest = UINT32_MAX;
+
+	for (size_t i = 0; i < machine->core_count; i++) {
+		const struct machine_core *core = &machine->cores[i];
+		const int object = object_of(machine, core, scene->request->per);
+		bool seen = !pus_within(machine, core, scene->pool) || object == MACHINE_NONE;
+
+		for (size_t j = 0; j < i && !seen; j++)
+			seen = object_of(machine, &machine->cores[j], scene->request->per) == object &&
+			       pus_within(machine, &machine->cores[j], scene->pool);
+		if (!seen) {
+			const unsigned size = cores_in(machine, scene->pool, scene->request->per, object);
+
+			objects++;
+			smallest = size < smallest ? size : smallest;
+		}
+	}
+	if (!objects)
+		return scene->plan->instance_count == 1 ? NULL : "--per: nothing of its kind, and several instances";
+	if (scene->plan->instance_count != objects)
+		return "--per: not one instance for each object";
+	for (size_t i = 0; i < objects; i++) {
+		const struct plan_instance *instance = &scene->plan->instances[i];
+
+		if (object_around(machine, instance->pus_os, scene->request->per) == ANYWHERE)
+			return "--per: an instance outside its object";
+		if (scene->request->cores_per_instance == CORES_EVEN && instance->cores > smallest)
+			return "--per: larger than the smallest object";
+		for (size_t j = 0; j < i; j++) {
+			if (object_around(machine, instance->pus_os, scene->request->per) ==
+			    object_around(machine, scene->plan->instances[j].pus_os, scene->request->per))
+				return "--per: two instances in one object";
+		}
+	}
+	return NULL;
+}
+
+const char *plan_check_place(const struct machine *machine, const struct request *request, const struct plan *plan)
+{
+	cleanup_bitmap hwloc_bitmap_t pool = hwloc_bitmap_alloc();
+	struct scene scene = { machine, request, plan, pool };
+	const char *broken = NULL;
+
+	find_pool(&scene);
+	if (request->has_per)
+		broken = check_per(&scene);
+	return broken;
+}

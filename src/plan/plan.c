@@ -11,6 +11,8 @@
 #include "plan/pool.h"
 #include "plan/shape.h"
 
+#include <limits.h>
+
 /* Everything plan_make() works with. */
 struct draft {
 	struct pool pool;
@@ -54,32 +56,49 @@ static unsigned slot_pus(const struct pool *pool, const struct slot *slot)
 	return n;
 }
 
+/* Hyper-threads join in one at a time, where there are fewest threads and a CPU is left. `most` is by instance. */
+static void add_siblings(unsigned count, unsigned left, const unsigned *most, unsigned *threads)
+{
+	for (; left; left--) {
+		unsigned best = count;
+
+		for (unsigned i = 0; i < count; i++) {
+			if (threads[i] < most[i] && (best == count || threads[i] < threads[best]))
+				best = i;
+		}
+		if (best == count)
+			return;
+		threads[best]++;
+	}
+}
+
 /*
- * Threads of each instance, into `ret_threads`. Without --smt one a core. With it hyper-threads join in, as far as
- * the budget goes, the same number for all unless sizes may differ.
+ * Threads of each instance, into `ret_threads`: one a core, and with --smt hyper-threads as far as the budget goes. The
+ * same number for all unless sizes may differ. Returns 0 or -ENOMEM.
  */
-static void count_threads(const struct draft *draft, bool smt, unsigned *ret_threads)
+static int count_threads(const struct draft *draft, bool smt, unsigned *ret_threads)
 {
 	const struct shape *shape = &draft->shape;
-	unsigned fewest = UINT32_MAX;
+	cleanup_free unsigned *most = calloc(shape->instances, sizeof(*most));
+	unsigned left = shape->budget, fewest = UINT_MAX;
 
+	if (!most)
+		return -ENOMEM;
 	for (unsigned i = 0; i < shape->instances; i++) {
 		const struct slot *slot = &draft->slots[i];
-		const unsigned share = shape->budget / shape->instances;
-		unsigned threads = smt ? slot_pus(&draft->pool, slot) : slot->compute;
 
-		if (threads > share && share >= slot->compute)
-			threads = share;
-		else if (threads > share)
-			threads = slot->compute;
-		if (shape->threads && threads > shape->threads)
-			threads = shape->threads;
-		if (threads < fewest)
-			fewest = threads;
-		ret_threads[i] = threads;
+		most[i] = smt ? slot_pus(&draft->pool, slot) : slot->compute;
+		if (shape->threads && most[i] > shape->threads)
+			most[i] = shape->threads;
+		ret_threads[i] = most[i] < slot->compute ? most[i] : slot->compute;
+		left -= ret_threads[i];
 	}
+	add_siblings(shape->instances, left, most, ret_threads);
+	for (unsigned i = 0; i < shape->instances; i++)
+		fewest = ret_threads[i] < fewest ? ret_threads[i] : fewest;
 	for (unsigned i = 0; i < shape->instances && !shape->grow; i++)
 		ret_threads[i] = fewest;
+	return 0;
 }
 
 /* The PU of each thread: first hyper-threads of all cores, then the second ones (compact,1,0 in the guide's words). */
@@ -222,7 +241,8 @@ static int make(const struct machine *machine, const struct workload *workload, 
 	r = place_make(&draft->pool, &draft->shape, request->strategy, draft->slots, err);
 	if (r < 0)
 		return r;
-	count_threads(draft, request->smt, threads);
+	if (count_threads(draft, request->smt, threads) < 0)
+		return err_nomem(err);
 	for (unsigned i = 0; i < draft->shape.instances; i++) {
 		draft->plan->instance_count++;
 		r = fill_instance(draft, i, threads[i], request, err);

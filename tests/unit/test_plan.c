@@ -359,6 +359,12 @@ static void limits_come_before_wishes(void **state)
 		{ ONE_NODE, { .allowed_pus = "2,5-6" }, { 0 }, NULL, "2,5-6 3 instance none:0" },
 		{ TWO_BY_FOUR, { .allowed_pus = "1,3,8-15" }, { .cpus = "1,8-9" }, NULL, "1,8 2 threads local:0-1" },
 		{ TWO_BY_FOUR, { .allowed_nodes = "1" }, { .nodes = "0" }, NULL, "0,2,4,6 4 instance preferred:1" },
+		/* sizes differ, the sum of threads stays within the quota */
+		{ TWO_BY_FOUR,
+		  { .allowed_pus = "0-9", .quota_cpus = "6" },
+		  { .has_per = true, .cores_per_instance = CORES_REMAINDER, .smt = true },
+		  NULL,
+		  "0,2,4,6 4 threads preferred:0 | 8-9 2 threads preferred:1" },
 		{ ONE_NODE,
 		  { .quota_cpus = "1" },
 		  { .instances = 2, .threads = 1 },

@@ -46,6 +46,7 @@ static const struct option planning_rows[] = {
 	{ "per", "WORD", "one instance for each node, package, l3 or core", OPTION_CHOICE, .offset = AT(request.per),
 	  .given = AT(request.has_per), .words = per_words, .word_count = PER_COUNT },
 	{ "nodes", "LIST", "use the CPUs of these NUMA nodes only", OPTION_LIST, .offset = AT(request.nodes) },
+	{ "packages", "LIST", "use the CPUs of these packages only", OPTION_LIST, .offset = AT(request.packages) },
 	{ "cpus", "LIST", "use these CPUs only", OPTION_LIST, .offset = AT(request.cpus) },
 	{ "strategy", "WORD", "scatter over the nodes, or close together", OPTION_CHOICE,
 	  .offset = AT(request.strategy), .words = strategy_words, .word_count = STRATEGY_COUNT },

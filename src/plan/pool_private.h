@@ -6,7 +6,8 @@
 
 #include "plan/pool.h"
 
-/* allowed ∩ --cpus ∩ CPUs of --nodes, into pool->pus_os and pool->nodes_os. -EINVAL: see pool_make(). */
+/* allowed ∩ --cpus ∩ CPUs of --nodes ∩ CPUs of --packages, into pool->pus_os and pool->nodes_os. -EINVAL: see
+ * pool_make(). */
 int pool_narrow(struct pool *pool, const struct request *request, struct plan *plan, struct err *err);
 
 /*

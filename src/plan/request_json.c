@@ -28,6 +28,7 @@ json_t *request_to_json(const struct request *request)
 	r |= set_flag(object, "throughput", request->throughput);
 	r |= set_text(object, "per", request->has_per ? per_words[request->per] : NULL);
 	r |= set_text(object, "nodes", request->nodes);
+	r |= set_text(object, "packages", request->packages);
 	r |= set_text(object, "cpus", request->cpus);
 	r |= set_text(object, "strategy", strategy_words[request->strategy]);
 	r |= set_flag(object, "smt", request->smt);

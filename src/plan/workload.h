@@ -58,6 +58,7 @@ struct request {
 	enum per per;
 	const char *nodes; /* list text; NULL: all */
 	const char *cpus;
+	const char *packages; /* positions in machine->packages */
 	enum strategy strategy;
 	bool smt;
 	bool efficiency_cores;

@@ -2,6 +2,8 @@
 #include "plan_check.h"
 
 #include "base/cleanup.h"
+#include "base/cpulist.h"
+#include "base/err.h"
 #include "machine/machine.h"
 #include "machine/query.h"
 #include "plan/plan.h"
@@ -177,8 +179,25 @@ static const char *check_counts(const struct machine *machine, const struct requ
 	return NULL;
 }
 
-const char *plan_check(const struct machine *machine, const struct request *request, const struct plan *plan,
-		       int threads_forced)
+/* CPUs of what `list` names: nodes by number, or packages by position. */
+static void narrow_to(const struct machine *machine, const char *list, bool packages, hwloc_bitmap_t pus)
+{
+	cleanup_bitmap hwloc_bitmap_t named = NULL;
+	cleanup_bitmap hwloc_bitmap_t within = hwloc_bitmap_alloc();
+	struct err err;
+
+	if (!list || cpulist_parse(list, &named, &err) < 0)
+		return;
+	for (size_t i = 0; i < (packages ? machine->package_count : machine->node_count); i++) {
+		if (hwloc_bitmap_isset(named, packages ? (unsigned)i : machine->nodes[i].os))
+			hwloc_bitmap_or(within, within,
+					packages ? machine->packages[i].pus_os : machine->nodes[i].pus_os);
+	}
+	hwloc_bitmap_and(pus, pus, within);
+}
+
+static const char *check_plan(const struct machine *machine, const struct request *request, const struct plan *plan,
+			      int threads_forced)
 {
 	const unsigned latency = largest_node(machine, request);
 	unsigned long long threads = 0;
@@ -214,4 +233,16 @@ const char *plan_check(const struct machine *machine, const struct request *requ
 		return "more threads than usable";
 	broken = check_counts(machine, request, plan);
 	return broken ? broken : plan_check_place(machine, request, plan);
+}
+
+const char *plan_check(const struct machine *machine, const struct request *request, const struct plan *plan,
+		       int threads_forced)
+{
+	struct machine narrowed = *machine;
+	cleanup_bitmap hwloc_bitmap_t pus = hwloc_bitmap_dup(machine->limits.pus_os);
+
+	narrow_to(machine, request->nodes, false, pus);
+	narrow_to(machine, request->packages, true, pus);
+	narrowed.limits.pus_os = pus;
+	return check_plan(&narrowed, request, plan, threads_forced);
 }

@@ -150,6 +150,10 @@ const char *plan_check_place(const struct machine *machine, const struct request
 	const char *broken = NULL;
 
 	find_pool(&scene);
+	for (size_t i = 0; i < plan->instance_count; i++) {
+		if (!hwloc_bitmap_isincluded(plan->instances[i].mask_os, pool))
+			return "a CPU that was not to be planned on";
+	}
 	if (request->has_per)
 		broken = check_per(&scene);
 	return broken;

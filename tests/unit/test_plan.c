@@ -358,6 +358,7 @@ static void limits_come_before_wishes(void **state)
 		  "0-1 2 threads none:0 | 2-3 2 threads none:0" },
 		{ ONE_NODE, { .allowed_pus = "2,5-6" }, { 0 }, NULL, "2,5-6 3 instance none:0" },
 		{ TWO_BY_FOUR, { .allowed_pus = "1,3,8-15" }, { .cpus = "1,8-9" }, NULL, "1,8 2 threads local:0-1" },
+		{ TWO_BY_FOUR, { 0 }, { .packages = "1", .cpus = "2-11" }, NULL, "8,10 2 instance preferred:1" },
 		{ TWO_BY_FOUR, { .allowed_nodes = "1" }, { .nodes = "0" }, NULL, "0,2,4,6 4 instance preferred:1" },
 		/* sizes differ, the sum of threads stays within the quota */
 		{ TWO_BY_FOUR,
@@ -467,6 +468,10 @@ static void impossible_wishes_are_refused_with_what_is_possible(void **state)
 		{ { ONE_NODE, { 0 }, { .threads = 9 }, NULL, NULL }, "do not fit", "possible" },
 		{ { ONE_NODE, { 0 }, { .cpus = "6-9" }, NULL, NULL }, "CPUs 8-9", "0-7" },
 		{ { ONE_NODE, { 0 }, { .nodes = "1" }, NULL, NULL }, "nodes 1", "0" },
+		{ { TWO_BY_FOUR, { 0 }, { .packages = "1-2" }, NULL, NULL }, "packages 2 cannot", "0-1" },
+		{ { TWO_BY_FOUR, { 0 }, { .packages = "1", .nodes = "0" }, NULL, NULL },
+		  "no CPU is left to plan on, --nodes 0, --packages 1",
+		  "0-15" },
 		{ { ONE_NODE, { 0 }, { .reserve = 8 }, NULL, NULL }, "leaves no core", "" },
 		{ { ONE_NODE, { 0 }, { .latency = true, .throughput = true }, NULL, NULL }, "exclude", "" },
 		{ { ONE_NODE, { 0 }, { .instances = 2, .has_instance = true, .instance = 2 }, NULL, NULL },

@@ -109,6 +109,8 @@ static void try_grid(const struct machine *machine, const char *name, struct tal
 	static const int core_counts[] = { CORES_REMAINDER, CORES_EVEN, 1, 2, 3, 4, 12, 40 };
 	static const unsigned thread_counts[] = { 0, 0, 0, 1, 3, 8 };
 	static const char *const user_threads[] = { "OMP_NUM_THREADS=3", NULL };
+	static const char *const nodes[] = { NULL, NULL, NULL, NULL, "0", "1-2", "0,2-3" };
+	static const char *const packages[] = { NULL, NULL, NULL, "0", "1", "0-1", "1,3" };
 	uint32_t state = 1;
 
 	check_reach(machine, name);
@@ -123,6 +125,8 @@ static void try_grid(const struct machine *machine, const char *name, struct tal
 					.throughput = variant == 2,
 					.has_per = variant >= 6,
 					.per = (enum per)(bits >> 5 & 3),
+					.packages = packages[variant >= 5 ? below(&state, ARRAY_SIZE(packages)) : 0],
+					.nodes = nodes[variant >= 5 ? below(&state, ARRAY_SIZE(nodes)) : 0],
 					.smt = variant >= 3 && (bits & 1),
 					.cross_node = variant >= 3 && (bits & 2),
 					.efficiency_cores = variant >= 3 && (bits & 4),

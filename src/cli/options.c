@@ -48,6 +48,8 @@ static const struct option planning_rows[] = {
 	{ "nodes", "LIST", "use the CPUs of these NUMA nodes only", OPTION_LIST, .offset = AT(request.nodes) },
 	{ "packages", "LIST", "use the CPUs of these packages only", OPTION_LIST, .offset = AT(request.packages) },
 	{ "cpus", "LIST", "use these CPUs only", OPTION_LIST, .offset = AT(request.cpus) },
+	{ "near", "NODE", "fill the nodes nearest to NODE first", OPTION_NUMBER, .offset = AT(request.near),
+	  .given = AT(request.has_near) },
 	{ "strategy", "WORD", "scatter over the nodes, or close together", OPTION_CHOICE,
 	  .offset = AT(request.strategy), .words = strategy_words, .word_count = STRATEGY_COUNT },
 	{ "smt", NULL, "use every hardware thread of a core", OPTION_FLAG, .offset = AT(request.smt) },

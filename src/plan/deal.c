@@ -8,6 +8,7 @@
 
 #include "base/array.h"
 #include "base/cleanup.h"
+#include "machine/machine.h"
 
 #include <errno.h>
 #include <stdint.h>
@@ -19,6 +20,7 @@ struct share {
 	unsigned cores;
 	unsigned beside; /* helpers that are to find room beside them */
 	bool helper;
+	bool split; /* some of it was given already */
 };
 
 struct shares {
@@ -79,7 +81,11 @@ static int fit(const struct table *table, unsigned group, const struct share *sh
 static bool is_better_group(const struct table *table, unsigned group, unsigned best, const struct share *share)
 {
 	const int fits = fit(table, group, share), best_fits = fit(table, best, share);
+	const bool near = table->level == LEVEL_DOMAIN && table->pool->near_idx != MACHINE_NONE;
 
+	/* What does not fit one node fills the nearest ones, as they come. */
+	if (near && (share->split || fits == best_fits))
+		return !table->left[best] && table->left[group];
 	if (fits != best_fits)
 		return fits > best_fits;
 	if (fits && (table->strategy == STRATEGY_CLOSE || table->level == LEVEL_DOMAIN))
@@ -118,11 +124,13 @@ static int give(struct table *table, struct share *share, unsigned group, unsign
 {
 	struct share given = *share;
 
+	given.split = false;
 	/* A home may be narrower than the widest groups. */
 	if (table->pool->groups[table->level][group].count < share->from.count)
 		given.from = table->pool->groups[table->level][group];
 	given.cores = cores;
 	given.beside = cores == share->cores ? share->beside : 0;
+	share->split = true;
 	table->left[group] -= cores;
 	share->cores -= cores;
 	return add_share(&table->after, given);
@@ -260,11 +268,11 @@ int deal(const struct pool *pool, enum strategy strategy, struct hand *hands, un
 	if (!table.left || !table.promised)
 		return -ENOMEM;
 	for (unsigned i = 0; i < count; i++) {
-		struct share share = { i, hands[i].from, hands[i].compute, hands[i].reserve, false };
+		struct share share = { i, hands[i].from, hands[i].compute, hands[i].reserve, false, false };
 
 		if (add_share(&table.after, share) < 0)
 			return -ENOMEM;
-		share = (struct share){ i, hands[i].from, hands[i].reserve, 0, true };
+		share = (struct share){ i, hands[i].from, hands[i].reserve, 0, true, false };
 		if (share.cores && add_share(&table.after, share) < 0)
 			return -ENOMEM;
 	}

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "plan/explain.h"
 
+#include "base/cleanup.h"
+#include "base/cpulist.h"
+#include "base/text.h"
 #include "machine/machine.h"
 #include "plan/memory.h"
 #include "plan/place.h"
@@ -46,6 +49,75 @@ static int explain_binding(const struct pool *pool, const struct slot *slots, co
 	return 0;
 }
 
+static bool uses_domain(const struct pool *pool, const struct slot *slots, size_t count,
+			const struct pool_domain *domain)
+{
+	for (size_t i = 0; i < count; i++) {
+		for (unsigned c = 0; c < slots[i].compute; c++) {
+			const struct machine_core *core = &pool->machine->cores[slots[i].cores[c]];
+
+			if (core->node_idx == domain->node_idx)
+				return true;
+		}
+	}
+	return false;
+}
+
+/* Whether another order could not have chosen other cores. */
+static bool only_order(const struct pool *pool, const struct slot *slots, size_t count)
+{
+	unsigned cores = 0;
+
+	for (size_t i = 0; i < count; i++)
+		cores += slots[i].compute + slots[i].reserve;
+	return cores == pool->core_count || (pool->per && pool->domain_count <= pool->area_count);
+}
+
+/* ", nodes 1,3 at distance 12" */
+static void add_distance(struct text *text, hwloc_const_bitmap_t nodes_os, unsigned long long distance)
+{
+	cleanup_free char *list = cpulist_text(nodes_os);
+
+	text->failed = text->failed || !list;
+	if (list && *list)
+		text_add(text, "%snode%s %s at distance %llu", text->length ? ", " : "",
+			 hwloc_bitmap_weight(nodes_os) > 1 ? "s" : "", list, distance);
+}
+
+/* The nodes that are used, with their distance from the node of --near. */
+static int explain_near(const struct pool *pool, const struct slot *slots, struct plan *plan)
+{
+	const struct machine_node *near = &pool->machine->nodes[pool->near_idx];
+	const char *effect = pool->domain_count == 1 ? " (all cores are there: this changes nothing)"
+			     : only_order(pool, slots, plan->instance_count) ? " (this changes the order only)"
+									     : "";
+	cleanup_bitmap hwloc_bitmap_t nodes_os = hwloc_bitmap_alloc();
+	cleanup_text struct text text = TEXT_INIT;
+	cleanup_free char *list = NULL;
+	unsigned long long distance = 0;
+
+	if (!nodes_os)
+		return -ENOMEM;
+	for (unsigned d = 0; d < pool->domain_count; d++) {
+		const int idx = pool->domains[d].node_idx;
+
+		if (idx == MACHINE_NONE || !uses_domain(pool, slots, plan->instance_count, &pool->domains[d]))
+			continue;
+		if (near->distances[idx] != distance) {
+			add_distance(&text, nodes_os, distance);
+			hwloc_bitmap_zero(nodes_os);
+			distance = near->distances[idx];
+		}
+		if (hwloc_bitmap_set(nodes_os, pool->machine->nodes[idx].os) < 0)
+			return -ENOMEM;
+	}
+	add_distance(&text, nodes_os, distance);
+	list = text_take(&text);
+	return list ? plan_note(&plan->reasons, "near", "--near", "nearest to node %u first: %s%s", near->os, list,
+				effect)
+		    : -ENOMEM;
+}
+
 /* What is possible but will hurt. */
 static int warn(const struct machine *machine, struct plan *plan)
 {
@@ -72,7 +144,9 @@ static int warn(const struct machine *machine, struct plan *plan)
 
 int plan_explain(const struct pool *pool, const struct slot *slots, const struct request *request, struct plan *plan)
 {
-	const int r = explain_binding(pool, slots, request, plan);
+	int r = explain_binding(pool, slots, request, plan);
 
+	if (r == 0 && pool->near_idx != MACHINE_NONE)
+		r = explain_near(pool, slots, plan);
 	return r < 0 ? r : warn(pool->machine, plan);
 }

@@ -16,13 +16,14 @@ static enum pool_level home_level(const struct pool *pool)
 
 /*
  * Give each instance a home, or NO_HOME where no node can hold it. `spare` (by home) becomes what the homes leave over.
- * Scatter takes the node with most left, close the first with enough; with --per there is one for each.
+ * Scatter takes the node with most left, close and --near the first with enough; with --per there is one for each.
  */
 static void choose_homes(const struct pool *pool, const struct shape *shape, enum strategy strategy, int *homes,
 			 unsigned *spare)
 {
 	const unsigned count = pool->per ? pool->area_count : pool->domain_count;
 	const unsigned foot = shape->cores + shape->reserve;
+	const bool scatter = strategy == STRATEGY_SCATTER && pool->near_idx == MACHINE_NONE;
 
 	for (unsigned h = 0; h < count; h++)
 		spare[h] = pool->groups[home_level(pool)][h].count;
@@ -30,7 +31,7 @@ static void choose_homes(const struct pool *pool, const struct shape *shape, enu
 		unsigned best = pool->per ? n : 0;
 
 		for (unsigned h = 1; !pool->per && h < count; h++) {
-			if (spare[best] < foot || (strategy == STRATEGY_SCATTER && spare[h] > spare[best]))
+			if (spare[best] < foot || (scatter && spare[h] > spare[best]))
 				best = h;
 		}
 		homes[n] = spare[best] >= foot ? (int)best : NO_HOME;

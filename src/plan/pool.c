@@ -2,8 +2,10 @@
 #include "plan/pool.h"
 
 #include "base/cleanup.h"
+#include "base/cpulist.h"
 #include "base/err.h"
 #include "machine/machine.h"
+#include "machine/query.h"
 #include "plan/per.h"
 #include "plan/pool_private.h"
 
@@ -98,14 +100,40 @@ static int count_threads(struct pool *pool, const struct request *request, struc
 	return r;
 }
 
+static int find_near(struct pool *pool, const struct request *request, struct err *err)
+{
+	const struct machine *machine = pool->machine;
+	cleanup_bitmap hwloc_bitmap_t nodes = hwloc_bitmap_alloc();
+	cleanup_free char *list = NULL;
+
+	pool->near_idx = machine_node_idx(machine, request->near);
+	if (pool->near_idx != MACHINE_NONE && machine->nodes[pool->near_idx].distances)
+		return 0;
+	for (size_t i = 0; nodes && i < machine->node_count; i++)
+		hwloc_bitmap_set(nodes, machine->nodes[i].os);
+	list = nodes ? cpulist_text(nodes) : NULL;
+	if (!list)
+		return err_nomem(err);
+	if (!*list)
+		return err_set(err, -EINVAL, "--near %u: no node is known here", request->near);
+	if (pool->near_idx == MACHINE_NONE) {
+		(void)err_set(err, -EINVAL, "--near %u: there is no such node", request->near);
+		return err_hint(err, "possible: %s", list);
+	}
+	(void)err_set(err, -EINVAL, "--near %u: how far nodes are from each other is not known here", request->near);
+	return err_hint(err, "--nodes names the ones to use, of %s", list);
+}
+
 int pool_make(const struct machine *machine, const struct request *request, struct plan *plan, struct pool *ret_pool,
 	      struct err *err)
 {
-	cleanup_pool struct pool pool = { .machine = machine, .per = per_kind(request) };
+	cleanup_pool struct pool pool = { .machine = machine, .per = per_kind(request), .near_idx = MACHINE_NONE };
 	int r = pool_narrow(&pool, request, plan, err);
 
 	if (r < 0)
 		return r;
+	if (request->has_near && find_near(&pool, request, err) < 0)
+		return err->code;
 	pool.cores = calloc(machine->core_count, sizeof(*pool.cores));
 	if (!pool.cores)
 		return err_nomem(err);

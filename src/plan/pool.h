@@ -47,6 +47,7 @@ struct pool {
 	struct pool_domain *domains;
 	unsigned domain_count;
 	const struct per_kind *per; /* NULL: not asked */
+	int near_idx;               /* the node of --near; MACHINE_NONE: not asked */
 	unsigned area_count;        /* areas that get an instance; what lies in none comes behind them */
 	unsigned largest;           /* cores of the largest domain */
 	unsigned threads;           /* usable threads: cores (PUs under --smt) within the CPU quota */

@@ -7,6 +7,7 @@
 #include "plan/per.h"
 
 #include <limits.h>
+#include <stdint.h>
 
 /* Number the areas, first come first; cores in none come last. `examples` holds a core of each. */
 static int find_areas(struct pool *pool, unsigned *examples, struct err *err)
@@ -78,20 +79,43 @@ static int shared_l2(const struct machine *machine, const struct machine_core *c
 	return MACHINE_NONE;
 }
 
-/* Number the domains, first come first. `examples` holds a core of each. */
+/* Distance of the core's home from the node of --near; CPUs without a node are farthest. */
+static uint64_t distance_of(const struct pool *pool, unsigned core_idx)
+{
+	const int node_idx = pool->machine->cores[core_idx].node_idx;
+
+	if (pool->near_idx == MACHINE_NONE)
+		return 0;
+	return node_idx == MACHINE_NONE ? UINT64_MAX : pool->machine->nodes[pool->near_idx].distances[node_idx];
+}
+
+/* Number the domains: nearest first with --near, else, and where they are equally far, first come first. `examples`
+ * holds a core of each. */
 static void find_domains(struct pool *pool, unsigned *examples)
 {
 	unsigned count = 0;
 
 	for (unsigned i = 0; i < pool->core_count; i++) {
 		struct pool_core *core = &pool->cores[i];
-		unsigned d = 0;
 
-		while (d < count && !same_domain(pool->machine, examples[d], core->core_idx))
-			d++;
-		if (d == count)
+		core->in[LEVEL_DOMAIN] = 0;
+		while (core->in[LEVEL_DOMAIN] < count &&
+		       !same_domain(pool->machine, examples[core->in[LEVEL_DOMAIN]], core->core_idx))
+			core->in[LEVEL_DOMAIN]++;
+		if (core->in[LEVEL_DOMAIN] == count)
 			examples[count++] = core->core_idx;
-		core->in[LEVEL_DOMAIN] = d;
+	}
+	for (unsigned i = 0; i < pool->core_count; i++) {
+		unsigned *number = &pool->cores[i].in[LEVEL_DOMAIN];
+		const uint64_t distance = distance_of(pool, pool->cores[i].core_idx);
+		unsigned rank = 0;
+
+		for (unsigned d = 0; d < count; d++) {
+			const uint64_t other = distance_of(pool, examples[d]);
+
+			rank += other < distance || (other == distance && d < *number);
+		}
+		*number = rank;
 	}
 }
 
@@ -192,10 +216,11 @@ int pool_group(struct pool *pool, struct err *err)
 		if (!pool->groups[level])
 			return err_nomem(err);
 	}
+	find_domains(pool, examples);
+	qsort(pool->cores, n, sizeof(*pool->cores), compare_cores);
 	r = find_areas(pool, examples, err);
 	if (r < 0)
 		return r;
-	find_domains(pool, examples);
 	find_caches(pool, firsts);
 	qsort(pool->cores, n, sizeof(*pool->cores), compare_cores);
 	number_groups(pool);

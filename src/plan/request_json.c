@@ -30,6 +30,8 @@ json_t *request_to_json(const struct request *request)
 	r |= set_text(object, "nodes", request->nodes);
 	r |= set_text(object, "packages", request->packages);
 	r |= set_text(object, "cpus", request->cpus);
+	if (request->has_near)
+		r |= json_object_set_new(object, "near", json_integer(request->near));
 	r |= set_text(object, "strategy", strategy_words[request->strategy]);
 	r |= set_flag(object, "smt", request->smt);
 	r |= set_flag(object, "efficiency-cores", request->efficiency_cores);

@@ -59,6 +59,8 @@ struct request {
 	const char *nodes; /* list text; NULL: all */
 	const char *cpus;
 	const char *packages; /* positions in machine->packages */
+	bool has_near;        /* --near given */
+	unsigned near;        /* the node whose neighbourhood is to be filled first */
 	enum strategy strategy;
 	bool smt;
 	bool efficiency_cores;

@@ -6,6 +6,7 @@
 
 #include "base/cleanup.h"
 #include "machine/machine.h"
+#include "machine/query.h"
 #include "plan/plan.h"
 
 #include <stdint.h>
@@ -16,6 +17,7 @@ struct scene {
 	const struct machine *machine;
 	const struct request *request;
 	const struct plan *plan;
+	unsigned reserve;    /* cores of each instance */
 	hwloc_bitmap_t pool; /* PUs that may be planned on */
 };
 
@@ -143,10 +145,70 @@ static const char *check_per(const struct scene *scene)
 	return NULL;
 }
 
+static uint64_t distance_to(const struct machine *machine, unsigned near_os, unsigned pu_os)
+{
+	const int node_idx = core_of(machine, pu_os)->node_idx;
+
+	if (node_idx == MACHINE_NONE)
+		return UINT64_MAX;
+	return machine->nodes[machine_node_idx(machine, near_os)].distances[node_idx];
+}
+
+/* Cores of a node that may be planned on and no instance has. */
+static unsigned free_cores(const struct scene *scene, int node_idx)
+{
+	cleanup_bitmap hwloc_bitmap_t left = hwloc_bitmap_dup(scene->pool);
+	unsigned n = 0;
+
+	for (size_t i = 0; i < scene->plan->instance_count; i++)
+		hwloc_bitmap_andnot(left, left, scene->plan->instances[i].mask_os);
+	for (size_t i = 0; i < scene->machine->core_count; i++) {
+		const struct machine_core *core = &scene->machine->cores[i];
+
+		n += core->node_idx == node_idx && pus_within(scene->machine, core, left) &&
+		     pus_within(scene->machine, core, left) == pus_within(scene->machine, core, scene->pool);
+	}
+	return n;
+}
+
+/* What lies nearer than an instance is full, or too full for it. Instances come nearest first. */
+static const char *check_near(const struct scene *scene)
+{
+	const struct machine *machine = scene->machine;
+	const struct machine_node *near = &machine->nodes[machine_node_idx(machine, scene->request->near)];
+	uint64_t before = 0;
+
+	for (size_t i = 0; i < scene->plan->instance_count; i++) {
+		const struct plan_instance *instance = &scene->plan->instances[i];
+		const bool whole = object_around(machine, instance->pus_os, PER_NODE) != ANYWHERE;
+		uint64_t nearest = UINT64_MAX, farthest = 0;
+		unsigned os;
+
+		hwloc_bitmap_foreach_begin(os, instance->pus_os) const uint64_t distance =
+			distance_to(machine, near->os, os);
+
+		nearest = distance < nearest ? distance : nearest;
+		farthest = distance > farthest ? distance : farthest;
+		hwloc_bitmap_foreach_end();
+		if (nearest < before)
+			return "--near: a nearer instance comes later";
+		before = nearest;
+		for (size_t n = 0; n < machine->node_count && !scene->request->has_per && !scene->request->throughput;
+		     n++) {
+			const unsigned room = free_cores(scene, (int)n);
+
+			if (near->distances[n] < farthest && room >= (whole ? instance->cores + scene->reserve : 1) &&
+			    (whole || !scene->reserve))
+				return "--near: a nearer node had room";
+		}
+	}
+	return NULL;
+}
+
 const char *plan_check_place(const struct machine *machine, const struct request *request, const struct plan *plan)
 {
 	cleanup_bitmap hwloc_bitmap_t pool = hwloc_bitmap_alloc();
-	struct scene scene = { machine, request, plan, pool };
+	struct scene scene = { machine, request, plan, request->reserve, pool };
 	const char *broken = NULL;
 
 	find_pool(&scene);
@@ -156,5 +218,7 @@ const char *plan_check_place(const struct machine *machine, const struct request
 	}
 	if (request->has_per)
 		broken = check_per(&scene);
+	if (!broken && request->has_near)
+		broken = check_near(&scene);
 	return broken;
 }

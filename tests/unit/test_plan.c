@@ -468,6 +468,8 @@ static void impossible_wishes_are_refused_with_what_is_possible(void **state)
 		{ { ONE_NODE, { 0 }, { .threads = 9 }, NULL, NULL }, "do not fit", "possible" },
 		{ { ONE_NODE, { 0 }, { .cpus = "6-9" }, NULL, NULL }, "CPUs 8-9", "0-7" },
 		{ { ONE_NODE, { 0 }, { .nodes = "1" }, NULL, NULL }, "nodes 1", "0" },
+		{ { ONE_NODE, { 0 }, { .has_near = true, .near = 1 }, NULL, NULL }, "no such node", "possible: 0" },
+		{ { TWO_BY_FOUR, { 0 }, { .has_near = true, .near = 1 }, NULL, NULL }, "how far nodes", "--nodes" },
 		{ { TWO_BY_FOUR, { 0 }, { .packages = "1-2" }, NULL, NULL }, "packages 2 cannot", "0-1" },
 		{ { TWO_BY_FOUR, { 0 }, { .packages = "1", .nodes = "0" }, NULL, NULL },
 		  "no CPU is left to plan on, --nodes 0, --packages 1",

@@ -63,10 +63,11 @@ static void try_request(const struct machine *machine, const char *name, const s
 
 		print_error(
 			"%s: %s (instances %u cores %d latency %d throughput %d smt %d cross %d reserve %u threads %u "
-			"strategy %d per %s; instance 0 has %s)\n",
+			"strategy %d per %s near %d; instance 0 has %s)\n",
 			name, broken, request->instances, request->cores_per_instance, request->latency,
 			request->throughput, request->smt, request->cross_node, request->reserve, request->threads,
-			request->strategy, request->has_per ? per_words[request->per] : "-", pus);
+			request->strategy, request->has_per ? per_words[request->per] : "-",
+			request->has_near ? (int)request->near : -1, pus);
 		fail();
 	}
 }
@@ -127,6 +128,8 @@ static void try_grid(const struct machine *machine, const char *name, struct tal
 					.per = (enum per)(bits >> 5 & 3),
 					.packages = packages[variant >= 5 ? below(&state, ARRAY_SIZE(packages)) : 0],
 					.nodes = nodes[variant >= 5 ? below(&state, ARRAY_SIZE(nodes)) : 0],
+					.has_near = variant >= 4 && (bits & 0x180) == 0x180,
+					.near = below(&state, 3),
 					.smt = variant >= 3 && (bits & 1),
 					.cross_node = variant >= 3 && (bits & 2),
 					.efficiency_cores = variant >= 3 && (bits & 4),
@@ -145,8 +148,42 @@ static void try_grid(const struct machine *machine, const char *name, struct tal
 	}
 }
 
-/* The machine as it is, with a part of its CPUs, and under quotas. */
-static void try_machine(const char *spec, const char *name, struct tally *tally)
+/* Distances and kinds of cores, which synthetic machines have not. */
+static void disturb(struct machine *machine, uint32_t *state)
+{
+	const size_t nodes = machine->node_count;
+	struct machine_kind *kinds = calloc(3, sizeof(*kinds));
+
+	for (size_t i = 0; i < nodes; i++) {
+		if (!machine->nodes[i].distances)
+			machine->nodes[i].distances = calloc(nodes, sizeof(uint64_t));
+		for (size_t j = 0; j < nodes; j++)
+			machine->nodes[i].distances[j] = i == j ? 10 : 11 + below(state, 4);
+	}
+	for (size_t k = 0; k < machine->kind_count; k++)
+		hwloc_bitmap_free(machine->kinds[k].pus_os);
+	free(machine->kinds);
+	machine->kinds = kinds;
+	machine->kind_count = 3;
+	for (unsigned k = 0; k < 3; k++)
+		kinds[k] = (struct machine_kind){ .efficiency = k,
+						  .small = k == 0 || (k == 1 && below(state, 2)),
+						  .pus_os = hwloc_bitmap_alloc() };
+	for (size_t c = 0, run = 0, kind = 0; c < machine->core_count; c++) {
+		struct machine_core *core = &machine->cores[c];
+
+		if (run-- == 0) {
+			run = below(state, 6);
+			kind = below(state, 3);
+		}
+		core->kind_idx = (int)kind;
+		for (unsigned p = 0; p < core->pu_count; p++)
+			hwloc_bitmap_set(kinds[kind].pus_os, machine->pus[core->pu_idx + p].os);
+	}
+}
+
+/* The machine as it is, with a part of its CPUs, and under quotas. `disturbed`: with random distances and kinds. */
+static void try_machine(const char *spec, const char *name, bool disturbed, struct tally *tally)
 {
 	static const char *const quotas[] = { NULL, "0.5", "1.5", "6" };
 	uint32_t state = 7;
@@ -162,6 +199,8 @@ static void try_machine(const char *spec, const char *name, struct tally *tally)
 			print_error("# %s: %s\n", name, err.text);
 			fail();
 		}
+		if (disturbed)
+			disturb(machine, &state);
 		some = hwloc_bitmap_dup(machine->limits.pus_os);
 		if (q >= 1) {
 			unsigned os;
@@ -196,7 +235,7 @@ static void try_files(const char *folder, const char *pattern, unsigned at_least
 		skip();
 	}
 	for (size_t i = 0; i < files.gl_pathc; i++)
-		try_machine(files.gl_pathv[i], strrchr(files.gl_pathv[i], '/') + 1, &tally);
+		try_machine(files.gl_pathv[i], strrchr(files.gl_pathv[i], '/') + 1, false, &tally);
 	print_message("# %zu machines, %u plans, %u refusals\n", files.gl_pathc, tally.plans, tally.refusals);
 	assert_true(files.gl_pathc >= at_least);
 	assert_true(tally.plans >= 100 * files.gl_pathc);
@@ -227,9 +266,15 @@ static void hold_on_random_machines(void **state)
 		char spec[128];
 		const unsigned packages = 1 + below(&seed, 4), nodes = 1 + below(&seed, 4);
 
-		(void)snprintf(spec, sizeof(spec), "synthetic:pack:%u [numa(memory=%uGB)] l3:%u core:%u pu:%u",
-			       packages, nodes, 1 + below(&seed, 4), 1 + below(&seed, 12), 1 + below(&seed, 3));
-		try_machine(spec, spec, &tally);
+		if (i % 2)
+			(void)snprintf(spec, sizeof(spec), "synthetic:pack:%u [numa(memory=%uGB)] l3:%u core:%u pu:%u",
+				       packages, nodes, 1 + below(&seed, 4), 1 + below(&seed, 12), 1 + below(&seed, 3));
+		else
+			(void)snprintf(spec, sizeof(spec),
+				       "synthetic:pack:%u die:%u [numa(memory=1GB)] l3:%u l2:%u core:%u pu:%u",
+				       packages, nodes, 1 + below(&seed, 3), 1 + below(&seed, 3), 1 + below(&seed, 3),
+				       1 + below(&seed, 2));
+		try_machine(spec, spec, i % 4 < 2, &tally);
 	}
 	assert_true(tally.plans > 10000);
 }

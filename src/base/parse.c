@@ -110,3 +110,23 @@ int parse_milli(const char *text, uint64_t *ret_milli)
 	*ret_milli = value;
 	return 0;
 }
+
+int parse_part(const char *text, struct part *ret_part)
+{
+	const size_t length = strlen(text);
+	const bool percent = length > 0 && text[length - 1] == '%';
+	char digits[16] = "";
+	unsigned amount;
+	int r;
+
+	if (length - percent >= sizeof(digits))
+		return -EINVAL;
+	memcpy(digits, text, length - percent);
+	r = parse_unsigned(digits, &amount);
+	if (r < 0)
+		return r;
+	if (percent && amount > 100)
+		return -ERANGE;
+	*ret_part = (struct part){ amount, percent };
+	return 0;
+}

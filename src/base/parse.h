@@ -7,6 +7,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /* Decimal digits only. */
@@ -18,6 +19,15 @@ int parse_int(const char *text, int *ret_value);
 
 /* Bytes with an optional suffix K, M, G or T (powers of 1024, either case): "2G". */
 int parse_bytes(const char *text, uint64_t *ret_bytes);
+
+/* A count, or with a '%' behind it a percentage of something. */
+struct part {
+	unsigned amount;
+	bool percent;
+};
+
+/* "2" or "25%"; -ERANGE above 100 %. */
+int parse_part(const char *text, struct part *ret_part);
 
 /*
  * A positive decimal number as thousandths, so that sums stay exact: "1.5" -> 1500.

@@ -51,6 +51,16 @@ static int take_cores(const struct option *option, const char *value, void *wher
 	return 0;
 }
 
+static int take_part(const struct option *option, const char *value, void *where, struct err *err)
+{
+	struct part part;
+
+	if (parse_part(value, &part) < 0 || part.amount > INT_MAX)
+		return refuse(option, value, "a count of at least 0 or a percentage such as 25%", err);
+	*(struct part *)where = part;
+	return 0;
+}
+
 static int take_list(const struct option *option, const char *value, void *where, struct err *err)
 {
 	cleanup_bitmap hwloc_bitmap_t set = NULL;
@@ -116,6 +126,8 @@ static int take_value(const struct option *option, const char *value, void *opti
 		return take_number(option, value, where, err);
 	case OPTION_CORES:
 		return take_cores(option, value, where, err);
+	case OPTION_PART:
+		return take_part(option, value, where, err);
 	case OPTION_LIST:
 		return take_list(option, value, where, err);
 	case OPTION_BYTES:

@@ -21,6 +21,7 @@ enum option_kind {
 	OPTION_COUNT,  /* unsigned, at least 1 */
 	OPTION_NUMBER, /* unsigned, 0 too */
 	OPTION_CORES,  /* int: -1, or a count with 0 */
+	OPTION_PART,   /* struct part: a count with 0, or a percentage */
 	OPTION_LIST,   /* const char *: CPU or node list text, not empty */
 	OPTION_BYTES,  /* const char *: a number with K, M, G or T */
 	OPTION_CPUS,   /* const char *: a positive decimal number */

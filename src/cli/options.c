@@ -55,7 +55,7 @@ static const struct option planning_rows[] = {
 	{ "smt", NULL, "use every hardware thread of a core", OPTION_FLAG, .offset = AT(request.smt) },
 	{ "efficiency-cores", NULL, "use the small cores too", OPTION_FLAG, .offset = AT(request.efficiency_cores) },
 	{ "cross-node", NULL, "let an instance straddle NUMA nodes", OPTION_FLAG, .offset = AT(request.cross_node) },
-	{ "reserve", "N", "keep N cores of each instance free for helpers", OPTION_NUMBER,
+	{ "reserve", "N|N%", "keep N cores of each instance free for helpers", OPTION_PART,
 	  .offset = AT(request.reserve) },
 	{ "threads", "N", "compute threads of each instance", OPTION_COUNT, .offset = AT(request.threads) },
 	{ "memory", "WORD", "auto, none, local, bind, preferred or interleave", OPTION_CHOICE,

@@ -118,6 +118,30 @@ static int explain_near(const struct pool *pool, const struct slot *slots, struc
 		    : -ENOMEM;
 }
 
+/* Helpers whose instance fills its nodes to the last core. */
+static int explain_reserve(const struct pool *pool, const struct slot *slots, struct plan *plan)
+{
+	const struct machine_core *cores = pool->machine->cores;
+
+	for (size_t i = 0; i < plan->instance_count; i++) {
+		const struct slot *slot = &slots[i];
+		unsigned outside = 0;
+
+		for (unsigned r = slot->compute; r < slot->compute + slot->reserve; r++) {
+			bool beside = false;
+
+			for (unsigned c = 0; c < slot->compute && !beside; c++)
+				beside = cores[slot->cores[c]].node_idx == cores[slot->cores[r]].node_idx;
+			outside += !beside;
+		}
+		if (outside && plan_note(&plan->reasons, "reserve", "topology",
+					 "instance %zu: %u core%s of its reserve in another node, its own have no room",
+					 i, outside, outside == 1 ? "" : "s") < 0)
+			return -ENOMEM;
+	}
+	return 0;
+}
+
 /* What is possible but will hurt. */
 static int warn(const struct machine *machine, struct plan *plan)
 {
@@ -146,6 +170,8 @@ int plan_explain(const struct pool *pool, const struct slot *slots, const struct
 {
 	int r = explain_binding(pool, slots, request, plan);
 
+	if (r == 0)
+		r = explain_reserve(pool, slots, plan);
 	if (r == 0 && pool->near_idx != MACHINE_NONE)
 		r = explain_near(pool, slots, plan);
 	return r < 0 ? r : warn(pool->machine, plan);

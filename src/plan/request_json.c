@@ -36,7 +36,10 @@ json_t *request_to_json(const struct request *request)
 	r |= set_flag(object, "smt", request->smt);
 	r |= set_flag(object, "efficiency-cores", request->efficiency_cores);
 	r |= set_flag(object, "cross-node", request->cross_node);
-	r |= set_count(object, "reserve", request->reserve);
+	if (request->reserve.percent)
+		r |= json_object_set_new(object, "reserve", json_sprintf("%u%%", request->reserve.amount));
+	else
+		r |= set_count(object, "reserve", request->reserve.amount);
 	r |= set_count(object, "threads", request->threads);
 	if (request->has_instance)
 		r |= json_object_set_new(object, "instance", json_integer(request->instance));

@@ -213,7 +213,7 @@ static int shape_per(const struct pool *pool, const struct request *request, str
 }
 
 /* The size of `instances` equal parts, shrunk until no part spans nodes that one node could hold. */
-static int shape_even(const struct pool *pool, struct shape *shape, unsigned user, struct plan *plan, struct err *err)
+static int shape_even(const struct pool *pool, struct shape *shape, unsigned user, struct err *err)
 {
 	unsigned even = min_of(even_share(pool, shape), shape->budget / shape->instances);
 
@@ -222,11 +222,8 @@ static int shape_even(const struct pool *pool, struct shape *shape, unsigned use
 	shape->cores = shape->threads ? smt_size(pool, shape) : most_cores(pool, shape, even);
 	if (!shape->cores)
 		return refuse_size(pool, shape, 1, err);
-	if (!shape->threads && shape->cores < even &&
-	    plan_note(&plan->reasons, "numa-before-even", "topology",
-		      "%u cores an instance instead of %u: no instance spans two nodes (--cross-node)", shape->cores,
-		      even) < 0)
-		return err_nomem(err);
+	if (!shape->threads)
+		shape->even = even;
 	return 0;
 }
 
@@ -252,17 +249,6 @@ static int shape_fixed(const struct pool *pool, const struct request *request, s
 	return 0;
 }
 
-static int note_user_threads(struct plan *plan, const struct request *request, unsigned user)
-{
-	if (request->threads)
-		return plan_note(&plan->reasons, "threads", "--threads", "%u threads an instance, as asked",
-				 request->threads);
-	if (user)
-		return plan_note(&plan->reasons, "user-threads", "OMP_NUM_THREADS",
-				 "OMP_NUM_THREADS=%u is set: your word wins, the plan bends around it", user);
-	return 0;
-}
-
 static int note_per(const struct pool *pool, const struct shape *shape, struct plan *plan)
 {
 	const struct per_kind *per = pool->per;
@@ -282,27 +268,49 @@ static int note_per(const struct pool *pool, const struct shape *shape, struct p
 	return r;
 }
 
-int shape_make(const struct pool *pool, const struct workload *workload, struct plan *plan, struct shape *ret_shape,
-	       struct err *err)
+/* Why it became this shape. */
+static int note(const struct pool *pool, const struct workload *workload, const struct shape *shape, struct plan *plan)
+{
+	const struct request *request = &workload->request;
+	const unsigned user = request->threads ? 0 : user_threads(workload);
+	int r = 0;
+
+	if (shape->cores < shape->even)
+		r = plan_note(&plan->reasons, "numa-before-even", "topology",
+			      "%u cores an instance instead of %u: no instance spans two nodes (--cross-node)",
+			      shape->cores, shape->even);
+	if (r == 0 && request->threads)
+		r = plan_note(&plan->reasons, "threads", "--threads", "%u threads an instance, as asked",
+			      request->threads);
+	if (r == 0 && user)
+		r = plan_note(&plan->reasons, "user-threads", "OMP_NUM_THREADS",
+			      "OMP_NUM_THREADS=%u is set: your word wins, the plan bends around it", user);
+	if (r == 0 && pool->per)
+		r = note_per(pool, shape, plan);
+	if (r == 0 && request->reserve.percent)
+		r = plan_note(&plan->reasons, "reserve", "--reserve",
+			      "%u%% of the %u cores an instance would have: %u are kept", request->reserve.amount,
+			      shape->whole, shape->reserve);
+	return r;
+}
+
+/* The shape with `reserve` cores beside those of each instance. */
+static int settle(const struct pool *pool, const struct workload *workload, unsigned reserve, struct shape *ret_shape,
+		  struct err *err)
 {
 	const struct request *request = &workload->request;
 	const unsigned user = request->threads ? 0 : user_threads(workload);
 	struct shape shape = {
 		.instances = request->instances ? request->instances : 1,
-		.reserve = request->reserve,
+		.reserve = reserve,
 		.grow = request->cores_per_instance == CORES_REMAINDER,
 		.cross = request->cross_node,
 		.threads = request->threads,
 		.budget = request->threads || user ? UINT_MAX : pool->threads,
 	};
 	unsigned fixed;
-	int r = refuse_conflicts(pool, request, err);
+	int r;
 
-	if (r < 0)
-		return r;
-	if (request->reserve >= pool->core_count)
-		return err_set(err, -EINVAL, "--reserve %u leaves no core of %u for the work", request->reserve,
-			       pool->core_count);
 	fixed = fixed_size(pool, request, &shape);
 	if (pool->per)
 		r = shape_per(pool, request, &shape, fixed, err);
@@ -311,7 +319,7 @@ int shape_make(const struct pool *pool, const struct workload *workload, struct 
 	else if (fixed)
 		r = shape_fixed(pool, request, &shape, fixed, user, err);
 	else
-		r = shape_even(pool, &shape, user, plan, err);
+		r = shape_even(pool, &shape, user, err);
 	if (r < 0)
 		return r;
 	/* The user's variable may ask for fewer threads than there is room for; for more there is none. */
@@ -324,7 +332,32 @@ int shape_make(const struct pool *pool, const struct workload *workload, struct 
 		if (!pool->per && most_instances(pool, &shape, shape.cores) < shape.instances)
 			return refuse_size(pool, &shape, shape.cores, err);
 	}
-	if (note_user_threads(plan, request, user) < 0 || (pool->per && note_per(pool, &shape, plan) < 0))
+	*ret_shape = shape;
+	return 0;
+}
+
+int shape_make(const struct pool *pool, const struct workload *workload, struct plan *plan, struct shape *ret_shape,
+	       struct err *err)
+{
+	const struct part *asked = &workload->request.reserve;
+	struct shape whole = { 0 }, shape;
+	unsigned reserve = asked->amount;
+	int r = refuse_conflicts(pool, &workload->request, err);
+
+	/* A percentage is of what an instance would have without the reserve, rounded up to whole cores. */
+	if (r == 0 && asked->percent) {
+		r = settle(pool, workload, 0, &whole, err);
+		reserve = (unsigned)(((uint64_t)whole.cores * asked->amount + 99) / 100);
+	}
+	if (r == 0 && (reserve >= pool->core_count || (asked->percent && asked->amount == 100)))
+		r = err_set(err, -EINVAL, "--reserve %u%s leaves no core of %u for the work", asked->amount,
+			    asked->percent ? "%" : "", pool->core_count);
+	if (r == 0)
+		r = settle(pool, workload, reserve, &shape, err);
+	if (r < 0)
+		return r;
+	shape.whole = whole.cores;
+	if (note(pool, workload, &shape, plan) < 0)
 		return err_nomem(err);
 	*ret_shape = shape;
 	return 0;

@@ -13,6 +13,8 @@ struct shape {
 	bool grow;        /* share out the remainder too: sizes may differ by what is left */
 	bool cross;       /* an instance may span nodes though a node could hold it */
 	unsigned threads; /* each: no more than this; 0: as cores (PUs under --smt) and budget allow */
+	unsigned even;    /* what equal parts would have; 0: sizes come from elsewhere */
+	unsigned whole;   /* cores of each without the reserve, when it is a part of them */
 	unsigned budget;  /* threads of all instances together */
 };
 

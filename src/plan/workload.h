@@ -5,6 +5,8 @@
  */
 #pragma once
 
+#include "base/parse.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -65,10 +67,10 @@ struct request {
 	bool smt;
 	bool efficiency_cores;
 	bool cross_node;
-	unsigned reserve;  /* cores each instance keeps free of compute threads */
-	unsigned threads;  /* per instance; 0: not asked */
-	bool has_instance; /* --instance given */
-	unsigned instance; /* run only this one of the plan */
+	struct part reserve; /* cores each instance keeps free of compute threads, or a part of them */
+	unsigned threads;    /* per instance; 0: not asked */
+	bool has_instance;   /* --instance given */
+	unsigned instance;   /* run only this one of the plan */
 	enum memory_policy memory;
 	enum pin pin;
 	bool flush_denormals; /* results change: only when asked */

@@ -221,7 +221,7 @@ static const char *check_plan(const struct machine *machine, const struct reques
 		if (request->cores_per_instance > 0 && !request->smt && !threads_forced &&
 		    instance->threads != (unsigned)request->cores_per_instance)
 			return "not the size asked for";
-		if (request->latency && latency && !threads_forced && !request->reserve && !request->smt) {
+		if (request->latency && latency && !threads_forced && !request->reserve.amount && !request->smt) {
 			unsigned due = usable(machine, request) < 4 ? usable(machine, request) : 4;
 
 			due = latency < due ? latency : due;

@@ -17,7 +17,6 @@ struct scene {
 	const struct machine *machine;
 	const struct request *request;
 	const struct plan *plan;
-	unsigned reserve;    /* cores of each instance */
 	hwloc_bitmap_t pool; /* PUs that may be planned on */
 };
 
@@ -154,21 +153,81 @@ static uint64_t distance_to(const struct machine *machine, unsigned near_os, uns
 	return machine->nodes[machine_node_idx(machine, near_os)].distances[node_idx];
 }
 
-/* Cores of a node that may be planned on and no instance has. */
+/* May be planned on, and no instance has any of it. */
+static bool core_is_free(const struct scene *scene, const struct machine_core *core)
+{
+	if (!pus_within(scene->machine, core, scene->pool))
+		return false;
+	for (size_t i = 0; i < scene->plan->instance_count; i++) {
+		if (pus_within(scene->machine, core, scene->plan->instances[i].mask_os))
+			return false;
+	}
+	return true;
+}
+
 static unsigned free_cores(const struct scene *scene, int node_idx)
 {
-	cleanup_bitmap hwloc_bitmap_t left = hwloc_bitmap_dup(scene->pool);
 	unsigned n = 0;
 
-	for (size_t i = 0; i < scene->plan->instance_count; i++)
-		hwloc_bitmap_andnot(left, left, scene->plan->instances[i].mask_os);
 	for (size_t i = 0; i < scene->machine->core_count; i++) {
 		const struct machine_core *core = &scene->machine->cores[i];
 
-		n += core->node_idx == node_idx && pus_within(scene->machine, core, left) &&
-		     pus_within(scene->machine, core, left) == pus_within(scene->machine, core, scene->pool);
+		n += core->node_idx == node_idx && core_is_free(scene, core);
 	}
 	return n;
+}
+
+/* Whether a core of the mask has an L3 in which the instance does not compute. */
+static bool lies_outside_caches(const struct machine *machine, const struct plan_instance *instance)
+{
+	for (size_t i = 0; i < machine->core_count; i++) {
+		const struct machine_core *core = &machine->cores[i];
+
+		if (pus_within(machine, core, instance->mask_os) &&
+		    !cores_in(machine, instance->pus_os, PER_L3, core->l3_idx))
+			return true;
+	}
+	return false;
+}
+
+/* Cores of the mask beside those of the compute threads; more than the reserve where the mask was widened. */
+static unsigned helpers_of(const struct machine *machine, const struct plan_instance *instance)
+{
+	return cores_in(machine, instance->mask_os, PER_CORE, ANYWHERE) -
+	       cores_in(machine, instance->pus_os, PER_CORE, ANYWHERE);
+}
+
+/* Helpers lie in the node of their instance, and not outside its L3s while one of these has a core that is free. */
+static const char *check_reserve(const struct scene *scene)
+{
+	const struct machine *machine = scene->machine;
+	const struct part *asked = &scene->request->reserve;
+
+	for (size_t i = 0; i < scene->plan->instance_count; i++) {
+		const struct plan_instance *instance = &scene->plan->instances[i];
+		const int node = object_around(machine, instance->pus_os, PER_NODE);
+		bool may_span;
+
+		if (machine->limits.quota_milli.state == FACT_KNOWN && instance->pin != PIN_THREADS)
+			continue;
+		if (!asked->percent && helpers_of(machine, instance) != asked->amount)
+			return "--reserve: not so many cores kept";
+		/* Where one node need not hold an instance, it may be the helpers that it does not hold. */
+		may_span = scene->request->cross_node || scene->request->has_per;
+		if (node >= 0 && object_around(machine, instance->mask_os, PER_NODE) != node &&
+		    (!may_span || free_cores(scene, node)))
+			return "--reserve: helpers in another node";
+		for (size_t c = 0; c < machine->core_count && machine->kind_count == 1; c++) {
+			const struct machine_core *core = &machine->cores[c];
+			const int l3 = core->l3_idx;
+
+			if (core->node_idx == node && l3 != MACHINE_NONE &&
+			    cores_in(machine, instance->pus_os, PER_L3, l3) && core_is_free(scene, core) &&
+			    lies_outside_caches(machine, instance))
+				return "--reserve: helpers in another L3 though there was room";
+		}
+	}
+	return NULL;
 }
 
 /* What lies nearer than an instance is full, or too full for it. Instances come nearest first. */
@@ -197,8 +256,9 @@ static const char *check_near(const struct scene *scene)
 		     n++) {
 			const unsigned room = free_cores(scene, (int)n);
 
-			if (near->distances[n] < farthest && room >= (whole ? instance->cores + scene->reserve : 1) &&
-			    (whole || !scene->reserve))
+			if (near->distances[n] < farthest &&
+			    room >= (whole ? instance->cores + helpers_of(machine, instance) : 1) &&
+			    (whole || !scene->request->reserve.amount))
 				return "--near: a nearer node had room";
 		}
 	}
@@ -208,7 +268,7 @@ static const char *check_near(const struct scene *scene)
 const char *plan_check_place(const struct machine *machine, const struct request *request, const struct plan *plan)
 {
 	cleanup_bitmap hwloc_bitmap_t pool = hwloc_bitmap_alloc();
-	struct scene scene = { machine, request, plan, request->reserve, pool };
+	struct scene scene = { machine, request, plan, pool };
 	const char *broken = NULL;
 
 	find_pool(&scene);
@@ -218,6 +278,8 @@ const char *plan_check_place(const struct machine *machine, const struct request
 	}
 	if (request->has_per)
 		broken = check_per(&scene);
+	if (!broken)
+		broken = check_reserve(&scene);
 	if (!broken && request->has_near)
 		broken = check_near(&scene);
 	return broken;

@@ -72,6 +72,25 @@ static void milli_keeps_three_digits(void **state)
 	assert_int_equal(parse_milli("-1", &milli), -EINVAL);
 }
 
+static void parts_are_counts_or_percentages(void **state)
+{
+	struct part part = { 7, true };
+
+	(void)state;
+	assert_int_equal(parse_part("3", &part), 0);
+	assert_true(part.amount == 3 && !part.percent);
+	assert_int_equal(parse_part("25%", &part), 0);
+	assert_true(part.amount == 25 && part.percent);
+	assert_int_equal(parse_part("101%", &part), -ERANGE);
+	assert_int_equal(parse_part("99999999999", &part), -ERANGE);
+	assert_int_equal(parse_part("123456789012345678%", &part), -EINVAL);
+	assert_int_equal(parse_part("%", &part), -EINVAL);
+	assert_int_equal(parse_part("", &part), -EINVAL);
+	assert_int_equal(parse_part("2.5%", &part), -EINVAL);
+	assert_int_equal(parse_part("5%%", &part), -EINVAL);
+	assert_true(part.amount == 25 && part.percent);
+}
+
 static void lists_print_what_they_parse(void **state)
 {
 	static const struct {
@@ -186,6 +205,7 @@ int main(void)
 		cmocka_unit_test(numbers_are_taken_whole_or_refused),
 		cmocka_unit_test(bytes_take_one_suffix),
 		cmocka_unit_test(milli_keeps_three_digits),
+		cmocka_unit_test(parts_are_counts_or_percentages),
 		cmocka_unit_test(lists_print_what_they_parse),
 		cmocka_unit_test(bad_lists_are_refused_by_name),
 		cmocka_unit_test(errors_gather_context),

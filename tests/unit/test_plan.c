@@ -303,7 +303,7 @@ static void each_object_gets_an_instance(void **state)
 		  "0-2 3 threads preferred:0 | 8-10 3 threads preferred:2" },
 		{ FOUR_L3,
 		  { 0 },
-		  { .has_per = true, .per = PER_L3, .reserve = 1 },
+		  { .has_per = true, .per = PER_L3, .reserve.amount = 1 },
 		  NULL,
 		  "0-2 3 threads none:0 | 4-6 3 threads none:0 | 8-10 3 threads none:0 | 12-14 3 threads none:0" },
 		{ TWO_BY_FOUR,
@@ -344,6 +344,50 @@ static void parts_follow_kinds_and_caches(void **state)
 
 	(void)state;
 	expect(rows, ARRAY_SIZE(rows));
+}
+
+static void helpers_stay_beside_their_instance(void **state)
+{
+	static const struct {
+		const char *spec;
+		struct request request;
+		const char *masks[3];
+	} rows[] = {
+		/* two L3s of four: three cores and a helper each; a quarter of four is one */
+		{ "synthetic:pack:1 [numa(memory=8GB)] l3:2 core:4 pu:1",
+		  { .instances = 2, .reserve = { 1, false } },
+		  { "0-3", "4-7" } },
+		{ "synthetic:pack:1 [numa(memory=8GB)] l3:2 core:4 pu:1",
+		  { .instances = 2, .reserve = { 25, true } },
+		  { "0-3", "4-7" } },
+		/* four cores fill an L3: they are not split, the helpers go next door */
+		{ FOUR_L3,
+		  { .instances = 3, .cores_per_instance = 4, .reserve = { 1, false } },
+		  { "0-3,12", "4-7,13", "8-11,14" } },
+		/* close, but the second does not move in where the first one's helper is to be */
+		{ FOUR_L3,
+		  { .instances = 2, .cores_per_instance = 2, .strategy = STRATEGY_CLOSE, .reserve = { 2, false } },
+		  { "0-3", "4-7" } },
+		/* each in its own node */
+		{ TWO_BY_FOUR, { .instances = 2, .reserve = { 30, true } }, { "0,2,4,6", "8,10,12,14" } },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct err err = { 0 };
+		cleanup_plan struct plan *plan =
+			make(rows[i].spec, &(struct machine_narrow){ 0 }, &rows[i].request, no_environment, &err);
+
+		assert_non_null(plan);
+		for (size_t n = 0; n < plan->instance_count; n++) {
+			cleanup_free char *mask = cpulist_text(plan->instances[n].mask_os);
+
+			if (strcmp(mask, rows[i].masks[n]) != 0) {
+				print_error("# row %zu: instance %zu has %s, due %s\n", i, n, mask, rows[i].masks[n]);
+				fail();
+			}
+		}
+	}
 }
 
 static void limits_come_before_wishes(void **state)
@@ -416,8 +460,8 @@ static void masks_widen_only_under_a_quota_and_unpinned(void **state)
 		{ { .quota_cpus = "2" }, { 0 }, "0-7" },
 		{ { .quota_cpus = "2" }, { .pin = PIN_THREADS }, "0-1" },
 		{ { 0 }, { .cores_per_instance = 2, .instances = 1 }, "0-1" },
-		{ { 0 }, { .reserve = 2 }, "0-7" },
-		{ { 0 }, { .reserve = 2, .threads = 3 }, "0-4" },
+		{ { 0 }, { .reserve.amount = 2 }, "0-7" },
+		{ { 0 }, { .reserve.amount = 2, .threads = 3 }, "0-4" },
 		{ { .quota_cpus = "4" }, { .instances = 2, .pin = PIN_INSTANCE }, "0-1,4-7" },
 	};
 
@@ -460,7 +504,7 @@ static void impossible_wishes_are_refused_with_what_is_possible(void **state)
 		{ { THREE_BY_FIVE, { 0 }, { .has_per = true, .per = PER_L3 }, NULL, NULL },
 		  "no L3 cache is known",
 		  "--per core" },
-		{ { ONE_NODE, { 0 }, { .has_per = true, .per = PER_CORE, .reserve = 1 }, NULL, NULL },
+		{ { ONE_NODE, { 0 }, { .has_per = true, .per = PER_CORE, .reserve.amount = 1 }, NULL, NULL },
 		  "the smallest has 1 cores",
 		  "smaller --reserve" },
 		{ { ONE_NODE, { 0 }, { .has_per = true, .throughput = true }, NULL, NULL }, "--per node exclude", "" },
@@ -474,7 +518,11 @@ static void impossible_wishes_are_refused_with_what_is_possible(void **state)
 		{ { TWO_BY_FOUR, { 0 }, { .packages = "1", .nodes = "0" }, NULL, NULL },
 		  "no CPU is left to plan on, --nodes 0, --packages 1",
 		  "0-15" },
-		{ { ONE_NODE, { 0 }, { .reserve = 8 }, NULL, NULL }, "leaves no core", "" },
+		{ { ONE_NODE, { 0 }, { .reserve.amount = 8 }, NULL, NULL }, "leaves no core", "" },
+		{ { ONE_NODE, { 0 }, { .reserve = { 100, true } }, NULL, NULL }, "100% leaves no core", "" },
+		{ { ONE_NODE, { 0 }, { .instances = 8, .reserve = { 10, true } }, NULL, NULL },
+		  "8 instances of 1 core and 1 in reserve",
+		  "4 of 1 cores" },
 		{ { ONE_NODE, { 0 }, { .latency = true, .throughput = true }, NULL, NULL }, "exclude", "" },
 		{ { ONE_NODE, { 0 }, { .instances = 2, .has_instance = true, .instance = 2 }, NULL, NULL },
 		  "--instance 2",
@@ -497,8 +545,9 @@ static void impossible_wishes_are_refused_with_what_is_possible(void **state)
 static void a_plan_survives_the_way_through_json(void **state)
 {
 	struct err err = { 0 };
-	cleanup_plan struct plan *plan = make(TWO_BY_FOUR, &(struct machine_narrow){ .quota_cpus = "6" },
-					      &(struct request){ .instances = 2, .reserve = 1 }, no_environment, &err);
+	cleanup_plan struct plan *plan =
+		make(TWO_BY_FOUR, &(struct machine_narrow){ .quota_cpus = "6" },
+		     &(struct request){ .instances = 2, .reserve.amount = 1 }, no_environment, &err);
 	cleanup_plan struct plan *back = NULL;
 	cleanup_free char *before = NULL, *after = NULL;
 	json_t *document;
@@ -562,7 +611,7 @@ static void a_contradictory_saved_plan_is_refused(void **state)
 
 static void the_same_input_gives_the_same_bytes(void **state)
 {
-	const struct request request = { .instances = 5, .reserve = 1 };
+	const struct request request = { .instances = 5, .reserve.amount = 1 };
 	cleanup_free char *first = NULL;
 
 	(void)state;
@@ -593,6 +642,7 @@ int main(void)
 		cmocka_unit_test(strategy_says_where_a_part_goes),
 		cmocka_unit_test(each_object_gets_an_instance),
 		cmocka_unit_test(parts_follow_kinds_and_caches),
+		cmocka_unit_test(helpers_stay_beside_their_instance),
 		cmocka_unit_test(limits_come_before_wishes),
 		cmocka_unit_test(the_users_thread_count_wins),
 		cmocka_unit_test(an_outer_fettle_is_not_the_user),

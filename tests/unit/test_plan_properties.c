@@ -36,6 +36,49 @@ static unsigned below(uint32_t *state, unsigned limit)
 	return next_random(state) % limit;
 }
 
+/* A plan's instances as JSON text; NULL: there is no such plan. */
+static char *instances_of(const struct machine *machine, const struct request *request, const char *const *environment,
+			  unsigned *ret_cores)
+{
+	const struct workload workload = { .request = *request, .environment = environment };
+	cleanup_plan struct plan *plan = NULL;
+	struct err err;
+	json_t *document;
+	char *text;
+
+	if (plan_make(machine, &workload, &plan, &err) < 0)
+		return NULL;
+	*ret_cores = UINT32_MAX;
+	for (size_t i = 0; i < plan->instance_count; i++)
+		*ret_cores = plan->instances[i].cores < *ret_cores ? plan->instances[i].cores : *ret_cores;
+	document = plan_to_json(plan);
+	text = json_dumps(json_object_get(document, "instances"), 0);
+	json_decref(document);
+	return text;
+}
+
+/* A percentage gives the plan that the count gives which it comes to. */
+static void check_percentage(const struct machine *machine, const char *name, const struct request *request,
+			     const char *const *environment)
+{
+	struct request without = *request, counted = *request;
+	cleanup_free char *due = NULL, *whole = NULL, *got = NULL;
+	unsigned cores = 0, ignored = 0;
+
+	without.reserve = (struct part){ 0, false };
+	whole = instances_of(machine, &without, environment, &cores);
+	if (!whole) /* where cores differ in their hyper-threads, --threads may hold with other cores only */
+		return;
+	counted.reserve = (struct part){ (cores * request->reserve.amount + 99) / 100, false };
+	due = instances_of(machine, &counted, environment, &ignored);
+	got = instances_of(machine, request, environment, &ignored);
+	if (!due || strcmp(due, got) != 0) {
+		print_error("# %s: %u%% of %u cores: %s\n# instead of %s\n", name, request->reserve.amount, cores, got,
+			    due ? due : "refusal");
+		fail();
+	}
+}
+
 struct tally {
 	unsigned plans, refusals;
 };
@@ -57,6 +100,8 @@ static void try_request(const struct machine *machine, const char *name, const s
 		return;
 	}
 	tally->plans++;
+	if (request->reserve.percent && request->cores_per_instance != CORES_REMAINDER)
+		check_percentage(machine, name, request, environment);
 	broken = plan_check(machine, request, plan, forced);
 	if (broken) {
 		cleanup_free char *pus = cpulist_text(plan->instances[0].pus_os);
@@ -65,8 +110,8 @@ static void try_request(const struct machine *machine, const char *name, const s
 			"%s: %s (instances %u cores %d latency %d throughput %d smt %d cross %d reserve %u threads %u "
 			"strategy %d per %s near %d; instance 0 has %s)\n",
 			name, broken, request->instances, request->cores_per_instance, request->latency,
-			request->throughput, request->smt, request->cross_node, request->reserve, request->threads,
-			request->strategy, request->has_per ? per_words[request->per] : "-",
+			request->throughput, request->smt, request->cross_node, request->reserve.amount,
+			request->threads, request->strategy, request->has_per ? per_words[request->per] : "-",
 			request->has_near ? (int)request->near : -1, pus);
 		fail();
 	}
@@ -110,6 +155,7 @@ static void try_grid(const struct machine *machine, const char *name, struct tal
 	static const int core_counts[] = { CORES_REMAINDER, CORES_EVEN, 1, 2, 3, 4, 12, 40 };
 	static const unsigned thread_counts[] = { 0, 0, 0, 1, 3, 8 };
 	static const char *const user_threads[] = { "OMP_NUM_THREADS=3", NULL };
+	static const struct part shares[] = { { 0, false }, { 1, false }, { 2, false }, { 25, true }, { 40, true } };
 	static const char *const nodes[] = { NULL, NULL, NULL, NULL, "0", "1-2", "0,2-3" };
 	static const char *const packages[] = { NULL, NULL, NULL, "0", "1", "0-1", "1,3" };
 	uint32_t state = 1;
@@ -134,7 +180,7 @@ static void try_grid(const struct machine *machine, const char *name, struct tal
 					.cross_node = variant >= 3 && (bits & 2),
 					.efficiency_cores = variant >= 3 && (bits & 4),
 					.strategy = bits & 8 ? STRATEGY_CLOSE : STRATEGY_SCATTER,
-					.reserve = variant >= 4 ? below(&state, 3) : 0,
+					.reserve = shares[variant >= 4 ? below(&state, ARRAY_SIZE(shares)) : 0],
 					.threads = thread_counts[below(&state, ARRAY_SIZE(thread_counts))],
 					.memory = (enum memory_policy)(variant >= 4 ? below(&state, MEMORY_POLICY_COUNT)
 										    : 0),

@@ -225,7 +225,7 @@ static void what_is_not_allowed_is_marked(void **state)
 static void cpus_carry_number_and_colour_of_their_instance(void **state)
 {
 	cleanup_machine struct machine *machine = read_machine("synthetic:package:2 numa:1 core:20 pu:2");
-	cleanup_plan struct plan *plan = make_plan(machine, (struct request){ .instances = 10, .reserve = 1 });
+	cleanup_plan struct plan *plan = make_plan(machine, (struct request){ .instances = 10, .reserve.amount = 1 });
 	cleanup_free char *picture = svg_picture(machine, plan), *part = NULL;
 
 	(void)state;

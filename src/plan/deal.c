@@ -33,8 +33,10 @@ struct table {
 	const struct pool *pool;
 	enum pool_level level;
 	enum strategy strategy;
+	bool spread;
 	unsigned *left;       /* cores by group that nobody has */
 	unsigned *promised;   /* of these, for helpers */
+	unsigned *even;       /* by group, while a share is spread */
 	struct shares before; /* what the level above dealt; `cores` counts down */
 	struct shares after;
 };
@@ -158,6 +160,33 @@ static int give_all(struct table *table, struct share *share, bool whole)
 	return 0;
 }
 
+/* Give all of a share evenly from all its groups, as far as they have cores. */
+static int give_evenly(struct table *table, struct share *share)
+{
+	const unsigned first = first_group(table, share), last = last_group(table, share);
+
+	for (unsigned group = first; group <= last; group++)
+		table->even[group] = 0;
+	for (unsigned n = 0; n < share->cores; n++) {
+		unsigned best = last + 1;
+
+		for (unsigned group = first; group <= last; group++) {
+			if (table->left[group] == table->even[group])
+				continue;
+			if (best > last || table->even[group] < table->even[best] ||
+			    (table->even[group] == table->even[best] && table->left[group] > table->left[best]))
+				best = group;
+		}
+		table->even[best]++;
+	}
+	share->beside = 0; /* every cache is as good for them */
+	for (unsigned group = first; group <= last; group++) {
+		if (table->even[group] && give(table, share, group, table->even[group]) < 0)
+			return -ENOMEM;
+	}
+	return 0;
+}
+
 /* The group for helpers: one where their instance computes and, best of all, has the promise; then by room. */
 static unsigned choose_beside(const struct table *table, const struct share *share)
 {
@@ -208,7 +237,12 @@ static int deal_level(struct table *table)
 
 				if (open != (pass == 1) || share->helper != (step == 2))
 					continue;
-				r = share->helper ? give_helpers(table, share) : give_all(table, share, step == 0);
+				if (share->helper)
+					r = give_helpers(table, share);
+				else if (table->spread && table->level >= LEVEL_CACHE)
+					r = give_evenly(table, share);
+				else
+					r = give_all(table, share, step == 0);
 				if (r < 0)
 					return r;
 			}
@@ -252,20 +286,23 @@ static void table_clear(struct table *table)
 {
 	free(table->left);
 	free(table->promised);
+	free(table->even);
 	free(table->before.items);
 	free(table->after.items);
 }
 
-int deal(const struct pool *pool, enum strategy strategy, struct hand *hands, unsigned count)
+int deal(const struct pool *pool, const struct request *request, struct hand *hands, unsigned count)
 {
 	cleanup_(table_clear) struct table table = {
 		.pool = pool,
-		.strategy = strategy,
+		.strategy = request->strategy,
+		.spread = request->spread,
 		.left = calloc(pool->core_count, sizeof(*table.left)),
 		.promised = calloc(pool->core_count, sizeof(*table.promised)),
+		.even = calloc(pool->core_count, sizeof(*table.even)),
 	};
 
-	if (!table.left || !table.promised)
+	if (!table.left || !table.promised || !table.even)
 		return -ENOMEM;
 	for (unsigned i = 0; i < count; i++) {
 		struct share share = { i, hands[i].from, hands[i].compute, hands[i].reserve, false, false };

@@ -16,6 +16,7 @@ struct hand {
 
 /*
  * Fill the hands; `from` must have room for all that take from it. Cores come from as few nodes, kinds and caches as
- * can be, and instances share a cache only when there is no other way. Returns 0 or -ENOMEM.
+ * can be, and instances share a cache only when there is no other way; with --spread the cores of each come evenly from
+ * all caches. Returns 0 or -ENOMEM.
  */
-int deal(const struct pool *pool, enum strategy strategy, struct hand *hands, unsigned count);
+int deal(const struct pool *pool, const struct request *request, struct hand *hands, unsigned count);

@@ -118,6 +118,19 @@ static int explain_near(const struct pool *pool, const struct slot *slots, struc
 		    : -ENOMEM;
 }
 
+static int explain_spread(const struct pool *pool, struct plan *plan)
+{
+	const struct pool_core *last = &pool->cores[pool->core_count - 1];
+
+	if (last->in[LEVEL_CACHE] == last->in[LEVEL_KIND])
+		return plan_note(&plan->reasons, "spread", "--spread",
+				 "cores that could be chosen from share one cache, as far as is known: this changes "
+				 "nothing");
+	return plan_note(&plan->reasons, "spread", "--spread",
+			 "the cores of an instance come evenly from all L3 caches of its node (L2 where there is no "
+			 "L3)");
+}
+
 /* Helpers whose instance fills its nodes to the last core. */
 static int explain_reserve(const struct pool *pool, const struct slot *slots, struct plan *plan)
 {
@@ -172,6 +185,8 @@ int plan_explain(const struct pool *pool, const struct slot *slots, const struct
 
 	if (r == 0)
 		r = explain_reserve(pool, slots, plan);
+	if (r == 0 && request->spread)
+		r = explain_spread(pool, plan);
 	if (r == 0 && pool->near_idx != MACHINE_NONE)
 		r = explain_near(pool, slots, plan);
 	return r < 0 ? r : warn(pool->machine, plan);

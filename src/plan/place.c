@@ -94,7 +94,7 @@ static void settle(const struct pool *pool, struct slot *slots, unsigned count)
 	}
 }
 
-int place_make(const struct pool *pool, const struct shape *shape, enum strategy strategy, struct slot *slots,
+int place_make(const struct pool *pool, const struct shape *shape, const struct request *request, struct slot *slots,
 	       struct err *err)
 {
 	const unsigned n = shape->instances;
@@ -106,7 +106,7 @@ int place_make(const struct pool *pool, const struct shape *shape, enum strategy
 
 	if (!homes || !sizes || !spare || !hands)
 		return err_nomem(err);
-	choose_homes(pool, shape, strategy, homes, spare);
+	choose_homes(pool, shape, request->strategy, homes, spare);
 	for (unsigned i = 0; i < n; i++)
 		sizes[i] = shape->cores;
 	if (shape->grow)
@@ -123,7 +123,7 @@ int place_make(const struct pool *pool, const struct shape *shape, enum strategy
 								      : pool->groups[home_level(pool)][homes[i]],
 					  .positions = slots[i].cores };
 	}
-	if (deal(pool, strategy, hands, n) < 0)
+	if (deal(pool, request, hands, n) < 0)
 		return err_nomem(err);
 	settle(pool, slots, n);
 	return 0;

@@ -14,7 +14,7 @@ struct slot {
 };
 
 /* Fill `slots` (room for shape->instances, zeroed). They come in the order of their cores. Returns 0 or -ENOMEM. */
-int place_make(const struct pool *pool, const struct shape *shape, enum strategy strategy, struct slot *slots,
+int place_make(const struct pool *pool, const struct shape *shape, const struct request *request, struct slot *slots,
 	       struct err *err);
 
 void slots_free(struct slot *slots, unsigned count);

@@ -238,7 +238,7 @@ static int make(const struct machine *machine, const struct workload *workload, 
 	draft->plan->instances = calloc(draft->shape.instances, sizeof(*draft->plan->instances));
 	if (!threads || !draft->slots || !draft->plan->instances)
 		return err_nomem(err);
-	r = place_make(&draft->pool, &draft->shape, request->strategy, draft->slots, err);
+	r = place_make(&draft->pool, &draft->shape, request, draft->slots, err);
 	if (r < 0)
 		return r;
 	if (count_threads(draft, request->smt, threads) < 0)

@@ -33,6 +33,8 @@ json_t *request_to_json(const struct request *request)
 	if (request->has_near)
 		r |= json_object_set_new(object, "near", json_integer(request->near));
 	r |= set_text(object, "strategy", strategy_words[request->strategy]);
+	r |= set_flag(object, "compact", request->compact);
+	r |= set_flag(object, "spread", request->spread);
 	r |= set_flag(object, "smt", request->smt);
 	r |= set_flag(object, "efficiency-cores", request->efficiency_cores);
 	r |= set_flag(object, "cross-node", request->cross_node);

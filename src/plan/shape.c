@@ -78,6 +78,8 @@ static int refuse_conflicts(const struct pool *pool, const struct request *reque
 			       request->cores_per_instance);
 	if (request->latency && pool->per)
 		return err_set(err, -EINVAL, "--latency and %s exclude each other", pool->per->option);
+	if (request->compact && request->spread)
+		return err_set(err, -EINVAL, "--compact and --spread exclude each other");
 	if (request->throughput && request->has_per) {
 		(void)err_set(err, -EINVAL, "--throughput and --per %s exclude each other", per_words[request->per]);
 		return err_hint(err, "--throughput is --per node");

@@ -64,6 +64,8 @@ struct request {
 	bool has_near;        /* --near given */
 	unsigned near;        /* the node whose neighbourhood is to be filled first */
 	enum strategy strategy;
+	bool compact;
+	bool spread; /* an instance's cores evenly from all caches of its nodes, not from few */
 	bool smt;
 	bool efficiency_cores;
 	bool cross_node;

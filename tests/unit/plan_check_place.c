@@ -144,6 +144,97 @@ static const char *check_per(const struct scene *scene)
 	return NULL;
 }
 
+static bool in_one_node(const struct scene *scene, const struct plan_instance *instance, int node)
+{
+	return object_around(scene->machine, instance->pus_os, PER_NODE) == node;
+}
+
+/* The first core of an L3 in a node stands for it. */
+static bool starts_cache(const struct scene *scene, size_t core_idx, int node)
+{
+	const struct machine_core *cores = scene->machine->cores;
+
+	if (cores[core_idx].node_idx != node)
+		return false;
+	for (size_t i = 0; i < core_idx; i++) {
+		if (cores[i].node_idx == node && cores[i].l3_idx == cores[core_idx].l3_idx)
+			return false;
+	}
+	return true;
+}
+
+/* Cores of `set` in a node's part of an L3. */
+static unsigned cores_in_cache(const struct machine *machine, hwloc_const_bitmap_t set, int node, int l3)
+{
+	unsigned n = 0;
+
+	for (size_t i = 0; i < machine->core_count; i++) {
+		const struct machine_core *core = &machine->cores[i];
+
+		n += core->node_idx == node && core->l3_idx == l3 && pus_within(machine, core, set);
+	}
+	return n;
+}
+
+/* In each node as many instances lie in one L3 as its L3s hold whole ones. */
+static const char *check_compact(const struct scene *scene, int node)
+{
+	const struct plan *plan = scene->plan;
+	const unsigned size = plan->instances[0].cores;
+	unsigned instances = 0, whole = 0, room = 0;
+
+	for (size_t i = 0; i < plan->instance_count; i++) {
+		if (!in_one_node(scene, &plan->instances[i], node))
+			continue;
+		instances++;
+		whole += object_around(scene->machine, plan->instances[i].pus_os, PER_L3) != ANYWHERE;
+	}
+	for (size_t i = 0; i < scene->machine->core_count; i++) {
+		if (starts_cache(scene, i, node))
+			room += cores_in_cache(scene->machine, scene->pool, node, scene->machine->cores[i].l3_idx) /
+				size;
+	}
+	return whole < instances && whole < room ? "an instance in several L3s though one would hold it" : NULL;
+}
+
+/* A lone instance takes as many cores from each L3 of its node as from the others, or all it has. */
+static const char *check_spread(const struct scene *scene, int node)
+{
+	const struct machine *machine = scene->machine;
+	const struct plan_instance *instance = &scene->plan->instances[0];
+	unsigned most = 0;
+
+	for (int pass = 0; pass < 2; pass++) {
+		for (size_t i = 0; i < machine->core_count; i++) {
+			const int l3 = machine->cores[i].l3_idx;
+			const unsigned n = cores_in_cache(machine, instance->pus_os, node, l3);
+
+			if (machine->cores[i].node_idx != node)
+				continue;
+			most = n > most ? n : most;
+			if (pass && n + 1 < most && n < cores_in_cache(machine, scene->pool, node, l3))
+				return "--spread: uneven";
+		}
+	}
+	return NULL;
+}
+
+static const char *check_caches(const struct scene *scene)
+{
+	const struct request *request = scene->request;
+	const char *broken = NULL;
+
+	if (scene->machine->kind_count > 1 || request->cross_node || request->cores_per_instance == CORES_REMAINDER)
+		return NULL;
+	for (size_t n = 0; n < scene->machine->node_count && !broken; n++) {
+		if (!request->spread)
+			broken = check_compact(scene, (int)n);
+		else if (scene->plan->instance_count == 1 && in_one_node(scene, scene->plan->instances, (int)n))
+			broken = check_spread(scene, (int)n);
+	}
+	return broken;
+}
+
 static uint64_t distance_to(const struct machine *machine, unsigned near_os, unsigned pu_os)
 {
 	const int node_idx = core_of(machine, pu_os)->node_idx;
@@ -280,6 +371,8 @@ const char *plan_check_place(const struct machine *machine, const struct request
 		broken = check_per(&scene);
 	if (!broken)
 		broken = check_reserve(&scene);
+	if (!broken)
+		broken = check_caches(&scene);
 	if (!broken && request->has_near)
 		broken = check_near(&scene);
 	return broken;

@@ -108,11 +108,11 @@ static void try_request(const struct machine *machine, const char *name, const s
 
 		print_error(
 			"%s: %s (instances %u cores %d latency %d throughput %d smt %d cross %d reserve %u threads %u "
-			"strategy %d per %s near %d; instance 0 has %s)\n",
+			"strategy %d per %s near %d spread %d; instance 0 has %s)\n",
 			name, broken, request->instances, request->cores_per_instance, request->latency,
 			request->throughput, request->smt, request->cross_node, request->reserve.amount,
 			request->threads, request->strategy, request->has_per ? per_words[request->per] : "-",
-			request->has_near ? (int)request->near : -1, pus);
+			request->has_near ? (int)request->near : -1, request->spread, pus);
 		fail();
 	}
 }
@@ -176,6 +176,8 @@ static void try_grid(const struct machine *machine, const char *name, struct tal
 					.nodes = nodes[variant >= 5 ? below(&state, ARRAY_SIZE(nodes)) : 0],
 					.has_near = variant >= 4 && (bits & 0x180) == 0x180,
 					.near = below(&state, 3),
+					.compact = variant == 3,
+					.spread = variant >= 4 && (bits & 0x200),
 					.smt = variant >= 3 && (bits & 1),
 					.cross_node = variant >= 3 && (bits & 2),
 					.efficiency_cores = variant >= 3 && (bits & 4),

@@ -161,8 +161,14 @@ static int fill_instance(struct draft *draft, unsigned index, unsigned threads, 
 	if (!instance->mask_os)
 		return err_nomem(err);
 	for (unsigned i = slot->compute; i < slot->compute + slot->reserve; i++) {
-		if (hwloc_bitmap_set(instance->mask_os, (unsigned)pool_core_pu(&draft->pool, slot->cores[i], 0)) < 0)
-			return err_nomem(err);
+		const unsigned pus = request->smt ? pool_core_pus(&draft->pool, slot->cores[i]) : 1;
+
+		for (unsigned p = 0; p < pus; p++) {
+			const unsigned os = (unsigned)pool_core_pu(&draft->pool, slot->cores[i], p);
+
+			if (hwloc_bitmap_set(instance->mask_os, os) < 0)
+				return err_nomem(err);
+		}
 	}
 	return memory_place(&draft->pool, slot, request->memory, instance, draft->plan, err);
 }

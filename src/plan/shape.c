@@ -262,8 +262,8 @@ static int note_per(const struct pool *pool, const struct shape *shape, struct p
 		return plan_note(&plan->reasons, "per", per->option, "no %s is known here: the whole counts as one",
 				 per->one);
 	r = plan_note(&plan->reasons, "per", per->option, "one instance for each of %u %s, %s%u core%s each",
-		      shape->instances, per->many, shape->grow ? "at least " : "", shape->cores,
-		      shape->cores == 1 ? "" : "s");
+		      shape->instances, shape->instances == 1 ? per->one : per->many, shape->grow ? "at least " : "",
+		      shape->cores, shape->cores == 1 ? "" : "s");
 	if (r == 0 && outside)
 		r = plan_note(&plan->reasons, "per", "topology", "%u cores lie in no %s and stay free", outside,
 			      per->one);
@@ -342,7 +342,7 @@ int shape_make(const struct pool *pool, const struct workload *workload, struct 
 	       struct err *err)
 {
 	const struct part *asked = &workload->request.reserve;
-	struct shape whole = { 0 }, shape;
+	struct shape whole = { 0 }, shape = { 0 };
 	unsigned reserve = asked->amount;
 	int r = refuse_conflicts(pool, &workload->request, err);
 

@@ -222,10 +222,9 @@ static const char *check_plan(const struct machine *machine, const struct reques
 		    instance->threads != (unsigned)request->cores_per_instance)
 			return "not the size asked for";
 		if (request->latency && latency && !threads_forced && !request->reserve.amount && !request->smt) {
-			unsigned due = usable(machine, request) < 4 ? usable(machine, request) : 4;
+			const unsigned due = usable(machine, request) < latency ? usable(machine, request) : latency;
 
-			due = latency < due ? latency : due;
-			if (instance->cores != due)
+			if (instance->cores != (due < 4 ? due : 4))
 				return "--latency: not min(4, usable, largest node) cores";
 		}
 	}

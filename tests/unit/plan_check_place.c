@@ -92,15 +92,15 @@ static unsigned cores_in(const struct machine *machine, hwloc_const_bitmap_t set
 /* The object all of the set's cores lie in; ANYWHERE: they lie in several. */
 static int object_around(const struct machine *machine, hwloc_const_bitmap_t set, enum per per)
 {
-	int object = ANYWHERE;
-	unsigned os;
+	int os = hwloc_bitmap_first(set), object = ANYWHERE;
 
-	hwloc_bitmap_foreach_begin(os, set) const int of = object_of(machine, core_of(machine, os), per);
+	for (bool first = true; os >= 0; os = hwloc_bitmap_next(set, os), first = false) {
+		const int of = object_of(machine, core_of(machine, (unsigned)os), per);
 
-	if (object != ANYWHERE && of != object)
-		return ANYWHERE;
-	object = of;
-	hwloc_bitmap_foreach_end();
+		if (!first && of != object)
+			return ANYWHERE;
+		object = of;
+	}
 	return object;
 }
 

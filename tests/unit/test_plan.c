@@ -398,6 +398,7 @@ static void helpers_stay_beside_their_instance(void **state)
 		for (size_t n = 0; n < plan->instance_count; n++) {
 			cleanup_free char *mask = cpulist_text(plan->instances[n].mask_os);
 
+			assert_non_null(mask);
 			if (strcmp(mask, rows[i].masks[n]) != 0) {
 				print_error("# row %zu: instance %zu has %s, due %s\n", i, n, mask, rows[i].masks[n]);
 				fail();

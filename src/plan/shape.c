@@ -261,9 +261,13 @@ static int note_per(const struct pool *pool, const struct shape *shape, struct p
 	if (per->of(pool->machine, pool->cores[0].core_idx) == MACHINE_NONE)
 		return plan_note(&plan->reasons, "per", per->option, "no %s is known here: the whole counts as one",
 				 per->one);
-	r = plan_note(&plan->reasons, "per", per->option, "one instance for each of %u %s, %s%u core%s each",
-		      shape->instances, shape->instances == 1 ? per->one : per->many, shape->grow ? "at least " : "",
-		      shape->cores, shape->cores == 1 ? "" : "s");
+	if (shape->instances == 1)
+		r = plan_note(&plan->reasons, "per", per->option, "one instance: a single %s has cores to use",
+			      per->one);
+	else
+		r = plan_note(&plan->reasons, "per", per->option, "one instance for each of %u %s, %s%u core%s each",
+			      shape->instances, per->many, shape->grow ? "at least " : "", shape->cores,
+			      shape->cores == 1 ? "" : "s");
 	if (r == 0 && outside)
 		r = plan_note(&plan->reasons, "per", "topology", "%u cores lie in no %s and stay free", outside,
 			      per->one);
@@ -291,8 +295,8 @@ static int note(const struct pool *pool, const struct workload *workload, const 
 		r = note_per(pool, shape, plan);
 	if (r == 0 && request->reserve.percent)
 		r = plan_note(&plan->reasons, "reserve", "--reserve",
-			      "%u%% of the %u cores an instance would have: %u are kept", request->reserve.amount,
-			      shape->whole, shape->reserve);
+			      "%u%% of the %u cores an instance would have, in whole cores: %u",
+			      request->reserve.amount, shape->whole, shape->reserve);
 	return r;
 }
 

@@ -1,15 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Plans that a person can check by eye. A plan is written as one line:
- * "PUS threads pin policy:nodes" for each instance, " | " between them.
+ * How many instances, how large, and what is refused; the plan as JSON.
  */
 #include "base/cleanup.h"
 #include "base/cpulist.h"
-#include "base/err.h"
-#include "base/text.h"
-#include "machine/machine.h"
-#include "machine/narrow.h"
-#include "plan/plan.h"
+#include "plan_rows.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -19,90 +14,6 @@
 #include <cmocka.h>
 
 #include <string.h>
-
-/* Two packages of four cores with two threads, adjacent: cores are 0,1 2,3 4,5 6,7 and so on. */
-#define TWO_BY_FOUR   "synthetic:pack:2 [numa(memory=8GB)] l3:1 core:4 pu:2"
-#define THREE_BY_FIVE "synthetic:pack:3 [numa(memory=8GB)] core:5 pu:1"
-#define ONE_NODE      "synthetic:pack:1 [numa(memory=8GB)] l3:1 core:8 pu:1"
-#define FOUR_L3       "synthetic:pack:1 [numa(memory=8GB)] l3:4 core:4 pu:1"
-
-#define FOUR_NODES "synthetic:pack:2 die:2 [numa(memory=8GB)] core:4 pu:1"
-#define THREE_L3   "synthetic:pack:1 [numa(memory=8GB)] l3:3 core:4 pu:1"
-#define PAIRS_L2   "synthetic:pack:1 [numa(memory=8GB)] l2:4 core:2 pu:1"
-
-/* Two large cores with two threads, four small ones. */
-#define HYBRID "/machines/hybrid.xml" /* in tests/data */
-
-/* Node 0 with CPUs 0-1 and memory, node 1 with CPUs 2-3 alone, node 4 with memory alone, nearest to node 1. */
-#define ODD_NODES "/machines/memory-only-node.xml"
-
-static const char *const no_environment[] = { NULL };
-
-static char *draw(const struct plan *plan)
-{
-	cleanup_text struct text text = TEXT_INIT;
-
-	for (size_t i = 0; i < plan->instance_count; i++) {
-		const struct plan_instance *instance = &plan->instances[i];
-		cleanup_free char *pus = cpulist_text(instance->pus_os);
-		cleanup_free char *nodes = cpulist_text(instance->nodes_os);
-
-		text_add(&text, "%s%s %u %s %s:%s", i ? " | " : "", pus, instance->threads, pin_words[instance->pin],
-			 memory_policy_words[instance->memory_policy], nodes);
-	}
-	return text_take(&text);
-}
-
-static struct machine *read_machine(const char *spec, const struct machine_narrow *narrow)
-{
-	struct machine *machine = NULL;
-	struct err err = { 0 };
-	char path[512];
-
-	if (spec[0] == '/') {
-		(void)snprintf(path, sizeof(path), "%s%s", getenv("FETTLE_TEST_DATA"), spec);
-		spec = path;
-	}
-	if (machine_read(spec, &machine, &err) < 0 || machine_narrow(machine, narrow, &err) < 0) {
-		print_error("%s: %s\n", spec, err.text);
-		fail();
-	}
-	return machine;
-}
-
-static struct plan *make(const char *spec, const struct machine_narrow *narrow, const struct request *request,
-			 const char *const *environment, struct err *err)
-{
-	const struct workload workload = { .request = *request, .environment = environment };
-	cleanup_machine struct machine *machine = read_machine(spec, narrow);
-	struct plan *plan = NULL;
-
-	return plan_make(machine, &workload, &plan, err) < 0 ? NULL : plan;
-}
-
-struct row {
-	const char *spec;
-	struct machine_narrow narrow;
-	struct request request;
-	const char *environment;
-	const char *due;
-};
-
-static void expect(const struct row *rows, size_t count)
-{
-	for (size_t i = 0; i < count; i++) {
-		const char *const environment[] = { rows[i].environment, NULL };
-		struct err err = { 0 };
-		cleanup_plan struct plan *plan =
-			make(rows[i].spec, &rows[i].narrow, &rows[i].request, environment, &err);
-		cleanup_free char *drawn = plan ? draw(plan) : NULL;
-
-		if (!drawn || strcmp(drawn, rows[i].due) != 0) {
-			print_error("# row %zu: got  %s\n#       due  %s\n", i, drawn ? drawn : err.text, rows[i].due);
-			fail();
-		}
-	}
-}
 
 static void instances_get_whole_cores_of_one_node(void **state)
 {
@@ -237,173 +148,6 @@ static void threads_on_isolated_cpus_are_pinned_unless_the_user_says_otherwise(v
 		assert_int_equal(plan_make(machine, &workload, &plan, &err), 0);
 		assert_int_equal(plan->instances[0].pin, rows[i].due);
 		assert_int_equal(plan->warnings.count, rows[i].warnings);
-	}
-}
-
-static void strategy_says_where_a_part_goes(void **state)
-{
-	static const struct row rows[] = {
-		{ TWO_BY_FOUR,
-		  { 0 },
-		  { .instances = 2, .cores_per_instance = 2 },
-		  NULL,
-		  "0,2 2 threads preferred:0 | 8,10 2 threads preferred:1" },
-		{ TWO_BY_FOUR,
-		  { 0 },
-		  { .instances = 2, .cores_per_instance = 2, .strategy = STRATEGY_CLOSE },
-		  NULL,
-		  "0,2 2 threads preferred:0 | 4,6 2 threads preferred:0" },
-		/* four L3s of four cores: scatter takes two of them, close fills one */
-		{ FOUR_L3,
-		  { 0 },
-		  { .instances = 2, .cores_per_instance = 2 },
-		  NULL,
-		  "0-1 2 threads none:0 | 4-5 2 threads none:0" },
-		{ FOUR_L3,
-		  { 0 },
-		  { .instances = 2, .cores_per_instance = 2, .strategy = STRATEGY_CLOSE },
-		  NULL,
-		  "0-1 2 threads none:0 | 2-3 2 threads none:0" },
-		/* one instance over all L3s; two that share them, CPU 1 is a helper; an L3 that has too few */
-		{ FOUR_L3,
-		  { 0 },
-		  { .instances = 1, .cores_per_instance = 6, .spread = true },
-		  NULL,
-		  "0-1,4-5,8,12 6 instance none:0" },
-		{ FOUR_L3,
-		  { 0 },
-		  { .instances = 2, .cores_per_instance = 4, .spread = true, .reserve = { 1, false } },
-		  NULL,
-		  "0,4,8,12 4 threads none:0 | 2,5,9,13 4 threads none:0" },
-		{ FOUR_L3,
-		  { .allowed_pus = "0,4-15" },
-		  { .cores_per_instance = 8, .spread = true, .instances = 1 },
-		  NULL,
-		  "0,4-6,8-9,12-13 8 instance none:0" },
-		/* an L3 only breaks ties: the fifth instance is made of what the four leave over */
-		{ FOUR_L3,
-		  { 0 },
-		  { .instances = 5 },
-		  NULL,
-		  "0-2 3 threads none:0 | 3,7,11 3 threads none:0 | 4-6 3 threads none:0 | 8-10 3 threads none:0 | "
-		  "12-14 3 threads none:0" },
-	};
-
-	(void)state;
-	expect(rows, ARRAY_SIZE(rows));
-}
-
-static void each_object_gets_an_instance(void **state)
-{
-	static const struct row rows[] = {
-		{ TWO_BY_FOUR,
-		  { .allowed_pus = "0-5,8-15" },
-		  { .has_per = true, .per = PER_NODE },
-		  NULL,
-		  "0,2,4 3 threads preferred:0 | 8,10,12 3 threads preferred:1" },
-		{ TWO_BY_FOUR,
-		  { .allowed_pus = "0-5,8-15" },
-		  { .has_per = true, .per = PER_PACKAGE, .cores_per_instance = CORES_REMAINDER },
-		  NULL,
-		  "0,2,4 3 threads preferred:0 | 8,10,12,14 4 threads preferred:1" },
-		/* two nodes a package: the instance may span them, yet does not when it is small enough for one */
-		{ FOUR_NODES,
-		  { 0 },
-		  { .has_per = true, .per = PER_PACKAGE },
-		  NULL,
-		  "0-7 8 threads local:0-1 | 8-15 8 threads local:2-3" },
-		{ FOUR_NODES,
-		  { 0 },
-		  { .has_per = true, .per = PER_PACKAGE, .cores_per_instance = 3 },
-		  NULL,
-		  "0-2 3 threads preferred:0 | 8-10 3 threads preferred:2" },
-		{ FOUR_L3,
-		  { 0 },
-		  { .has_per = true, .per = PER_L3, .reserve.amount = 1 },
-		  NULL,
-		  "0-2 3 threads none:0 | 4-6 3 threads none:0 | 8-10 3 threads none:0 | 12-14 3 threads none:0" },
-		{ TWO_BY_FOUR,
-		  { .allowed_pus = "0-3,8-9" },
-		  { .has_per = true, .per = PER_CORE, .smt = true },
-		  NULL,
-		  "0-1 2 threads preferred:0 | 2-3 2 threads preferred:0 | 8-9 2 threads preferred:1" },
-	};
-
-	(void)state;
-	expect(rows, ARRAY_SIZE(rows));
-}
-
-static void parts_follow_kinds_and_caches(void **state)
-{
-	static const struct row rows[] = {
-		/* one kind each, the large cores first */
-		{ HYBRID,
-		  { 0 },
-		  { .instances = 3, .efficiency_cores = true },
-		  NULL,
-		  "0,2 2 threads none:0 | 4-5 2 threads none:0 | 6-7 2 threads none:0" },
-		/* the large ones are too few for a part: one part takes both, the other stays among small ones */
-		{ HYBRID,
-		  { 0 },
-		  { .instances = 2, .efficiency_cores = true },
-		  NULL,
-		  "0,2,4 3 threads none:0 | 5-7 3 threads none:0" },
-		/* three L3s of four cores, parts of six: two have an L3 of their own and half of one more */
-		{ THREE_L3, { 0 }, { .instances = 2 }, NULL, "0-3,8-9 6 threads none:0 | 4-7,10-11 6 threads none:0" },
-		/* no L3, an L2 for every two cores: each part has one whole and breaks one */
-		{ PAIRS_L2,
-		  { 0 },
-		  { .instances = 2, .cores_per_instance = 3 },
-		  NULL,
-		  "0-1,4 3 threads none:0 | 2-3,6 3 threads none:0" },
-	};
-
-	(void)state;
-	expect(rows, ARRAY_SIZE(rows));
-}
-
-static void helpers_stay_beside_their_instance(void **state)
-{
-	static const struct {
-		const char *spec;
-		struct request request;
-		const char *masks[3];
-	} rows[] = {
-		/* two L3s of four: three cores and a helper each; a quarter of four is one */
-		{ "synthetic:pack:1 [numa(memory=8GB)] l3:2 core:4 pu:1",
-		  { .instances = 2, .reserve = { 1, false } },
-		  { "0-3", "4-7" } },
-		{ "synthetic:pack:1 [numa(memory=8GB)] l3:2 core:4 pu:1",
-		  { .instances = 2, .reserve = { 25, true } },
-		  { "0-3", "4-7" } },
-		/* four cores fill an L3: they are not split, the helpers go next door */
-		{ FOUR_L3,
-		  { .instances = 3, .cores_per_instance = 4, .reserve = { 1, false } },
-		  { "0-3,12", "4-7,13", "8-11,14" } },
-		/* close, but the second does not move in where the first one's helper is to be */
-		{ FOUR_L3,
-		  { .instances = 2, .cores_per_instance = 2, .strategy = STRATEGY_CLOSE, .reserve = { 2, false } },
-		  { "0-3", "4-7" } },
-		/* each in its own node */
-		{ TWO_BY_FOUR, { .instances = 2, .reserve = { 30, true } }, { "0,2,4,6", "8,10,12,14" } },
-	};
-
-	(void)state;
-	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-		struct err err = { 0 };
-		cleanup_plan struct plan *plan =
-			make(rows[i].spec, &(struct machine_narrow){ 0 }, &rows[i].request, no_environment, &err);
-
-		assert_non_null(plan);
-		for (size_t n = 0; n < plan->instance_count; n++) {
-			cleanup_free char *mask = cpulist_text(plan->instances[n].mask_os);
-
-			assert_non_null(mask);
-			if (strcmp(mask, rows[i].masks[n]) != 0) {
-				print_error("# row %zu: instance %zu has %s, due %s\n", i, n, mask, rows[i].masks[n]);
-				fail();
-			}
-		}
 	}
 }
 
@@ -657,10 +401,6 @@ int main(void)
 		cmocka_unit_test(memory_comes_from_the_nodes_that_have_it),
 		cmocka_unit_test(memory_that_is_not_where_it_was_named_is_said),
 		cmocka_unit_test(threads_on_isolated_cpus_are_pinned_unless_the_user_says_otherwise),
-		cmocka_unit_test(strategy_says_where_a_part_goes),
-		cmocka_unit_test(each_object_gets_an_instance),
-		cmocka_unit_test(parts_follow_kinds_and_caches),
-		cmocka_unit_test(helpers_stay_beside_their_instance),
 		cmocka_unit_test(limits_come_before_wishes),
 		cmocka_unit_test(the_users_thread_count_wins),
 		cmocka_unit_test(an_outer_fettle_is_not_the_user),

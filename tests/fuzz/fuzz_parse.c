@@ -57,6 +57,20 @@ static void suffixes_only_make_more(const char *text)
 		MUST(bytes % 1024 == 0);
 }
 
+static void part_survives_printing(const char *text)
+{
+	struct part part = { UNTOUCHED, true }, again;
+	char printed[32];
+
+	if (parse_part(text, &part) < 0) {
+		MUST(part.amount == UNTOUCHED && part.percent);
+		return;
+	}
+	MUST(!part.percent || part.amount <= 100);
+	(void)snprintf(printed, sizeof(printed), "%u%s", part.amount, part.percent ? "%" : "");
+	MUST(parse_part(printed, &again) == 0 && again.amount == part.amount && again.percent == part.percent);
+}
+
 static void milli_is_positive(const char *text)
 {
 	uint64_t milli = UNTOUCHED, whole;
@@ -75,6 +89,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	int_survives_printing(text);
 	unsigned_is_u64_or_refused(text);
 	suffixes_only_make_more(text);
+	part_survives_printing(text);
 	milli_is_positive(text);
 	free(text);
 	return 0;

@@ -120,14 +120,14 @@ static void scene_clear(struct may_scene *scene)
 
 static void __attribute__((noreturn)) child_main(may_probe_fn *try, const struct may_scene *scene, int pipe_fd)
 {
-	/* A filter may end us: no handler of the caller's, and no core file. */
-	static const int deadly[] = { SIGSYS, SIGALRM, SIGSEGV, SIGBUS };
+	/* A filter may end us: no handler of the caller's, and no core file. A probe waits for children of its own. */
+	static const int plain[] = { SIGSYS, SIGALRM, SIGSEGV, SIGBUS, SIGCHLD };
 	const struct rlimit none = { 0, 0 };
 	struct may_answer answer = { .state = FACT_UNKNOWN };
 	sigset_t all;
 
-	for (size_t i = 0; i < ARRAY_SIZE(deadly); i++)
-		(void)signal(deadly[i], SIG_DFL);
+	for (size_t i = 0; i < ARRAY_SIZE(plain); i++)
+		(void)signal(plain[i], SIG_DFL);
 	(void)sigemptyset(&all);
 	(void)sigprocmask(SIG_SETMASK, &all, NULL);
 	(void)setrlimit(RLIMIT_CORE, &none);

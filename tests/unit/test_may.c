@@ -146,9 +146,11 @@ static int look_with_children_ignored(void)
 {
 	cleanup_machine struct machine *machine = NULL;
 
-	CHECK(signal(SIGCHLD, SIG_IGN) != SIG_ERR);
+	CHECK(signal(SIGCHLD, SIG_IGN) != SIG_ERR && refuse(SYS_ptrace, EPERM) == 0);
 	machine = machine_with_may(NULL);
 	CHECK(machine && granted(machine, MAY_BIND_CPU));
+	CHECK(refused(machine, MAY_TRACE_CHILDREN, "Operation not permitted"));
+	CHECK(refused(machine, MAY_TRACE_OTHERS, "Operation not permitted"));
 	return 0;
 }
 

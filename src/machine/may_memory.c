@@ -4,7 +4,6 @@
 
 #include <errno.h>
 #include <linux/mempolicy.h>
-#include <stdbool.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -22,6 +21,12 @@ void may_try_bind_cpu(const struct may_scene *scene, struct may_answer *answer)
 		may_yes(answer);
 }
 
+bool may_policy_kept(int asked, int kept)
+{
+	/* Kernels before 5.14 keep MPOL_LOCAL as MPOL_PREFERRED of no node, and say so. */
+	return kept == asked || (asked == MPOL_LOCAL && kept == MPOL_PREFERRED);
+}
+
 static void try_policy(const struct may_scene *scene, int mode, bool takes_nodes, struct may_answer *answer)
 {
 	int kept = -1;
@@ -32,7 +37,7 @@ static void try_policy(const struct may_scene *scene, int mode, bool takes_nodes
 			 takes_nodes ? scene->node_count : 0) < 0)
 		may_no(answer, errno);
 	/* A sandbox may say yes and do nothing. */
-	else if (syscall(SYS_get_mempolicy, &kept, NULL, 0, NULL, 0) == 0 && kept != mode)
+	else if (syscall(SYS_get_mempolicy, &kept, NULL, 0, NULL, 0) == 0 && !may_policy_kept(mode, kept))
 		may_no_because(answer, "accepted, and not kept");
 	else
 		may_yes(answer);

@@ -7,6 +7,8 @@
 
 #include "base/fact.h"
 
+#include <stdbool.h>
+
 #include <stddef.h>
 
 /* What the probes need, prepared before the fork. */
@@ -33,6 +35,9 @@ may_probe_fn may_try_bind_cpu, may_try_bind_memory, may_try_prefer_memory, may_t
 	may_try_migrate_pages;
 may_probe_fn may_try_counters, may_try_software_counters, may_try_trace_children, may_try_trace_others,
 	may_try_write_cgroups, may_try_use_amx;
+
+/* Is the mode that get_mempolicy tells the one that was asked of set_mempolicy? */
+bool may_policy_kept(int asked, int kept);
 
 /* Answers, for the probes. */
 void may_yes(struct may_answer *answer);

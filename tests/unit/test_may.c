@@ -5,6 +5,7 @@
 #include "launch_help.h"
 #include "machine/machine.h"
 #include "machine/may.h"
+#include "machine/may_probe.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -14,6 +15,7 @@
 #include <cmocka.h>
 
 #include <errno.h>
+#include <linux/mempolicy.h>
 #include <sched.h>
 #include <signal.h>
 #include <string.h>
@@ -64,6 +66,16 @@ static void a_refused_policy_is_told_with_the_kernels_word(void **state)
 {
 	(void)state;
 	assert_int_equal(in_process(look_without_mempolicy), 0);
+}
+
+/* What kernels 3.8 to 5.13 answer, those of RHEL 8 and Ubuntu 20.04 among them. */
+static void an_older_kernels_local_policy_is_kept(void **state)
+{
+	(void)state;
+	assert_true(may_policy_kept(MPOL_LOCAL, MPOL_LOCAL));
+	assert_true(may_policy_kept(MPOL_LOCAL, MPOL_PREFERRED));
+	assert_false(may_policy_kept(MPOL_LOCAL, MPOL_DEFAULT));
+	assert_false(may_policy_kept(MPOL_BIND, MPOL_PREFERRED));
 }
 
 static int look_without_calls(void)
@@ -225,6 +237,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_refused_policy_is_told_with_the_kernels_word),
+		cmocka_unit_test(an_older_kernels_local_policy_is_kept),
 		cmocka_unit_test(calls_the_kernel_does_not_have_are_refused_too),
 		cmocka_unit_test(a_filter_that_kills_does_not_kill_us),
 		cmocka_unit_test(trying_leaves_no_trace),

@@ -55,6 +55,18 @@ static enum doctor_verdict zone_reclaim(const struct doctor_input *in, struct do
 	return doctor_number(in, HOST_ZONE_RECLAIM) ? DOCTOR_COSTS : DOCTOR_GOOD;
 }
 
+/* Idle pages lie in the swap of any machine that runs for long. Above this share it is more; a judgement. */
+enum { SWAP_PERCENT = 1 };
+
+static uint64_t memory_bytes(const struct machine *machine)
+{
+	uint64_t bytes = 0;
+
+	for (size_t i = 0; i < machine->node_count; i++)
+		bytes += machine->nodes[i].memory_bytes.state == FACT_KNOWN ? machine->nodes[i].memory_bytes.value : 0;
+	return bytes;
+}
+
 static enum doctor_verdict swap(const struct doctor_input *in, struct doctor_say *say)
 {
 	const uint64_t used = doctor_number(in, HOST_SWAP_USED);
@@ -62,6 +74,11 @@ static enum doctor_verdict swap(const struct doctor_input *in, struct doctor_say
 	if (!used) {
 		text_add(&say->detail,
 			 doctor_number(in, HOST_SWAP) ? "there is swap, and none is used" : "there is none");
+		return DOCTOR_GOOD;
+	}
+	if (used < memory_bytes(in->machine) / 100 * SWAP_PERCENT) {
+		text_add(&say->detail, "%llu MiB lie there, less than %d %% of memory",
+			 (unsigned long long)(used >> 20), SWAP_PERCENT);
 		return DOCTOR_GOOD;
 	}
 	text_add(&say->detail, "%.1f GiB", (double)used / (1 << 30));
@@ -75,8 +92,15 @@ static enum doctor_verdict shared_memory(const struct doctor_input *in, struct d
 {
 	const uint64_t bytes = doctor_number(in, HOST_SHARED_MEMORY);
 
-	text_add(&say->detail, "%llu MiB", (unsigned long long)(bytes >> 20));
-	return bytes < SHARED_MEMORY_ENOUGH ? DOCTOR_BLOCKED : DOCTOR_GOOD;
+	if (doctor_fact(in, HOST_SHARED_MEMORY)->state == FACT_ABSENT) {
+		text_add(&say->detail, "is no tmpfs: data loaders hand tensors over through a disk, or not at all");
+		return DOCTOR_BLOCKED;
+	}
+	text_add(&say->detail, "holds %llu MiB", (unsigned long long)(bytes >> 20));
+	if (bytes >= SHARED_MEMORY_ENOUGH)
+		return DOCTOR_GOOD;
+	text_add(&say->detail, ": data loaders that hand tensors over in it are ended by a bus error when it is full");
+	return DOCTOR_BLOCKED;
 }
 
 static enum doctor_verdict overcommit(const struct doctor_input *in, struct doctor_say *say)
@@ -202,9 +226,8 @@ static const struct doctor_rule rules[] = {
 	  .facts = { HOST_SHARED_MEMORY },
 	  .fact_count = 1,
 	  .test = shared_memory,
-	  .good = "/dev/shm holds {}",
-	  .blocked = "/dev/shm holds {}: data loaders that hand tensors over in it are ended by a bus error when it is "
-		     "full",
+	  .good = "/dev/shm {}",
+	  .blocked = "/dev/shm {}",
 	  .unknown = "what /dev/shm holds",
 	  .remedy = "docker run --shm-size 8g ...   (outside: sudo mount -o remount,size=50% /dev/shm)" },
 	{ .id = "overcommit",

@@ -202,24 +202,39 @@ static bool tmpfs_bytes(const struct host_reader *in, const char *options, uint6
 	return true;
 }
 
+/* The last mount of a point hides those before it; NULL: none is there. */
+static const struct mount *top_mount(const struct mounts *mounts, const char *point)
+{
+	const struct mount *top = NULL;
+
+	for (size_t i = 0; i < mounts->count; i++) {
+		if (strcmp(mounts->items[i].point, point) == 0)
+			top = &mounts->items[i];
+	}
+	return top;
+}
+
 int host_read_shared_memory(const struct host_reader *in, const struct host_row *row, struct fact *ret_fact)
 {
+	static const char point[] = "/dev/shm";
 	cleanup_mounts struct mounts mounts = { NULL };
+	cleanup_text struct text why = TEXT_INIT;
+	const struct mount *mount;
 	uint64_t bytes = 0;
 	int r = mounts_read(in->root, &mounts);
 
 	if (r < 0)
 		return host_missing(in, row->paths[0], r, ret_fact);
-	for (size_t i = 0; i < mounts.count; i++) {
-		const struct mount *mount = &mounts.items[i];
-
-		if (strcmp(mount->point, "/dev/shm") != 0 || strcmp(mount->type, "tmpfs") != 0)
-			continue;
-		if (!tmpfs_bytes(in, mount->options, &bytes))
-			return host_garbled(ret_fact, row->paths[0], mount->options);
-		return host_known(ret_fact, bytes, row->paths[0], mount->options);
+	mount = top_mount(&mounts, point);
+	if (!mount || strcmp(mount->type, "tmpfs") != 0) {
+		text_add(&why, "%s on %s", mount ? mount->type : "nothing mounted", point);
+		if (why.failed)
+			return -ENOMEM;
+		return set_text(ret_fact, in->proc_whole ? FACT_ABSENT : FACT_UNKNOWN, 0, row->paths[0], why.data);
 	}
-	return host_missing(in, row->paths[0], -ENOENT, ret_fact);
+	if (!tmpfs_bytes(in, mount->options, &bytes))
+		return host_garbled(ret_fact, row->paths[0], mount->options);
+	return host_known(ret_fact, bytes, row->paths[0], mount->options);
 }
 
 /* "some avg10=31.92 avg60=8.02 avg300=2.62 total=14379041": two decimals always. */

@@ -233,6 +233,20 @@ static void shared_memory_is_what_its_mount_allows(void **state)
 	assert_number(fact_of(f, "0", HOST_SHARED_MEMORY), 2 << 20);
 	put(f, path, "31 23 0:28 / /dev rw - devtmpfs dev rw,size=65536k\n");
 	assert_int_equal(fact_of(f, "0", HOST_SHARED_MEMORY)->state, FACT_UNKNOWN);
+	/* The last mount of a point hides those before it. */
+	put(f, path,
+	    "31 23 0:28 / /dev/shm rw - tmpfs shm rw,size=65536k\n"
+	    "40 31 0:31 / /dev/shm rw - tmpfs dshm rw,size=8388608k\n");
+	assert_number(fact_of(f, "0", HOST_SHARED_MEMORY), 8ULL << 30);
+	put(f, path,
+	    "31 23 0:28 / /dev/shm rw - tmpfs shm rw,size=65536k\n"
+	    "40 31 8:1 /pods/1 /dev/shm rw - ext4 /dev/sda1 rw\n");
+	put(f, "/proc/sys/kernel/osrelease", "6.1.0\n");
+	assert_int_equal(fact_of(f, "0", HOST_SHARED_MEMORY)->state, FACT_ABSENT);
+	assert_string_equal(f->host->facts[HOST_SHARED_MEMORY].raw, "ext4 on /dev/shm");
+	put(f, path, "31 23 0:28 / /dev rw - devtmpfs dev rw\n");
+	assert_int_equal(fact_of(f, "0", HOST_SHARED_MEMORY)->state, FACT_ABSENT);
+	assert_string_equal(f->host->facts[HOST_SHARED_MEMORY].raw, "nothing mounted on /dev/shm");
 }
 
 static void isolated_cpus_are_a_list_and_null_is_none(void **state)

@@ -62,9 +62,12 @@ static char *as_text(const struct machine *machine, const struct libraries *libr
 		return NULL;
 	if (tree)
 		text_add_bytes(&text, tree, strlen(tree));
-	text_add(&text, "%s\n", summary);
-	if (!options->quiet)
+	if (options->quiet) {
+		text_add(&text, "%s\n", summary);
+	} else {
+		option_wrap(&text, summary, 0, 2);
 		machine_host_lines(machine, &text);
+	}
 	if (options->verbose) {
 		text_add(&text, "\n%sLimits%s\n", colour->bold, colour->off);
 		add_fact(&text, "CPUs", &machine->limits.pus);

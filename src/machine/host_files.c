@@ -13,8 +13,37 @@
 #include "machine/mounts.h"
 
 #include <string.h>
+#include <sys/stat.h>
 
 enum { RAW_MAX = 200 };
+
+static bool device_of(const struct sysroot *root, const char *path, dev_t *ret_device)
+{
+	cleanup_close int fd = sysroot_open_file(root, path);
+	struct stat st;
+
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return false;
+	*ret_device = st.st_dev;
+	return true;
+}
+
+/* Is the last folder of the path that is there another file system than /sys or /proc, mounted over a part of it? */
+static bool covered(const struct sysroot *root, const char *path)
+{
+	cleanup_free char *top = strndup(path, 1 + strcspn(path + 1, "/")), *folder = strdup(path);
+	dev_t expected, found;
+	char *slash;
+
+	if (!root->live || !top || !folder || !device_of(root, top, &expected))
+		return false;
+	while ((slash = strrchr(folder, '/')) && slash > folder) {
+		*slash = '\0';
+		if (device_of(root, folder, &found))
+			return found != expected;
+	}
+	return false;
+}
 
 int host_missing(const struct host_reader *in, const char *path, int code, struct fact *ret_fact)
 {
@@ -22,6 +51,8 @@ int host_missing(const struct host_reader *in, const char *path, int code, struc
 
 	if (code == -ENOMEM)
 		return code;
+	if (code == -ENOENT && whole && covered(in->root, path))
+		return fact_set(ret_fact, FACT_UNKNOWN, 0, path, "not there: something is mounted over it");
 	if (code == -ENOENT && whole)
 		return fact_set(ret_fact, FACT_ABSENT, 0, path, NULL);
 	return fact_set(ret_fact, FACT_UNKNOWN, 0, path, code == -ENOENT ? "not there" : strerror(-code));

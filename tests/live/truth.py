@@ -234,6 +234,13 @@ class Namespaces(unittest.TestCase):
         self.assertIsNone(here["host"]["huge_pages"])
         self.assertIsNone(here["host"]["numa_balancing"])
 
+    def test_a_masked_folder(self):
+        here, doctor = self.inside("mount -t tmpfs none /sys/kernel/mm; mount -t tmpfs none /proc/sys/vm")
+        self.assert_unknown(here, "huge_pages", "huge_pages_defrag", "hugetlb_bytes", "swappiness", "overcommit")
+        verdicts = {rule["id"]: rule["verdict"] for rule in doctor["rules"]}
+        for rule in "huge-pages", "huge-pages-defrag", "zone-reclaim", "overcommit":
+            self.assertEqual(verdicts[rule], "unknown", rule)
+
     def test_a_file_that_may_not_be_read(self):
         if os.geteuid() != 0 or not shutil.which("setpriv"):
             self.skipTest("needs root to give it up")

@@ -163,7 +163,12 @@ static enum doctor_verdict memory_nodes(const struct doctor_input *in, struct do
 	list = cpulist_text(homes);
 	say->failed = say->failed || !list;
 	text_add(&say->detail, "%zu core%s", far, far == 1 ? " has" : "s have");
-	text_add(&say->remedy, "%s", list ? list : "");
+	if (machine->nodes[far_node].memory_bytes.state == FACT_KNOWN && !machine->nodes[far_node].memory_bytes.value)
+		text_add(&say->remedy, "none in here: node %u has no memory, or the firmware hides it",
+			 machine->nodes[far_node].os);
+	else
+		text_add(&say->remedy, "docker run --cpuset-mems %s ...   (or cpuset.mems of the group)",
+			 list ? list : "");
 	say_distance(machine, far_node, say);
 	return DOCTOR_COSTS;
 }
@@ -175,7 +180,7 @@ static const struct doctor_rule rules[] = {
 	  .costs = "{} no memory of their own node: CPUs and memory that we may use are on different nodes",
 	  .unknown = "whether our CPUs have memory of their own nodes",
 	  .cost = "{}",
-	  .remedy = "docker run --cpuset-mems {} ...   (or cpuset.mems of the group)" },
+	  .remedy = "{}" },
 	{ .id = "numa-balancing",
 	  .facts = { HOST_NUMA_BALANCING },
 	  .fact_count = 1,

@@ -295,6 +295,10 @@ static void memory_on_other_nodes_than_our_cpus_costs(void **state)
 	assert_int_equal(machine_narrow(scene->machine, &apart, &err), 0);
 	judgement = assert_verdict(scene, "memory-nodes", DOCTOR_COSTS, "4 cores have no memory");
 	assert_holds(judgement->remedy, "--cpuset-mems 0 ");
+	/* No cpuset gives a node the memory that it has not. */
+	scene->machine->nodes[0].memory_bytes.value = 0;
+	judgement = assert_verdict(scene, "memory-nodes", DOCTOR_COSTS, "4 cores have no memory");
+	assert_holds(judgement->remedy, "none in here: node 0 has no memory");
 }
 
 static void time_that_others_take_costs(void **state)

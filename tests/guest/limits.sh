@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# Inside a guest of variant 2n: cgroup v2 limits, partitions, isolated and offline CPUs. In each the machine's facts and the
-# plan must be right, and an OpenMP team must really run where the plan says.
+# Inside a guest of variant 2n: cgroup v2 limits, partitions, isolated and offline CPUs, a CPU that goes between plan and
+# bind. In each the machine's facts and the plan must be right, and an OpenMP team must really run where the plan says.
 set -u
 # Paths: busybox's shell takes its own unshare before any other.
 fettle=fettle thread_places=thread-places
@@ -30,8 +30,9 @@ within() {
 
 # probed COMMAND...: the nodes that the pages of page-probe lie on, whoever touched them.
 probed() {
-	"$@" page-probe | awk '$1 != "huge" { for (i = 3; i <= NF; i++) { sub(":.*", "", $i); seen[$i] = 1 } }
-		END { for (node = 0; node < 8; node++) if (node in seen) printf "%s%d", (n++ ? "," : ""), node }'
+	"$@" page-probe >pages || { echo "the probe failed"; return; }
+	awk '$1 != "huge" { for (i = 3; i <= NF; i++) { sub(":.*", "", $i); seen[$i] = 1 } }
+		END { for (node = 0; node < 8; node++) if (node in seen) printf "%s%d", (n++ ? "," : ""), node }' pages
 }
 
 is "nothing limits: the whole machine" "$(as_planned '' env)" "0,2,4,6 4 threads"
@@ -97,6 +98,8 @@ ok "--pin instance there is warned of" sh -c \
 	"echo \$\$ >$top/part/member/cgroup.procs; $fettle plan --pin instance | tr -d ' \n' | grep -q 'mayallstayonone'"
 rmdir $top/part/member $top/part
 
+# Every start since the first could use what that remembered: nothing above or below may come from it.
+ok "the topology is remembered" sh -c 'ls ~/.cache/fettle | grep -q ^topology-'
 echo 0 >/sys/devices/system/cpu/cpu5/online
 is "offline: the machine" "$(fact pus $fettle machine --json)" 7
 is "offline: run" "$(as_planned '--nodes 1 --smt' env)" "4,6-7 3 instance"
@@ -105,5 +108,14 @@ is "offline: a core less" "$(as_planned '' env)" "0,2,6 3 threads"
 is "offline: it is refused" "$($fettle plan --cpus 4 >/dev/null 2>&1; echo $?)" 2
 echo 1 >/sys/devices/system/cpu/cpu4/online
 is "online again" "$(as_planned '' env)" "0,2,4,6 4 threads"
+
+echo 1 >/sys/devices/system/cpu/cpu5/online
+# A CPU goes after the plan was made and before the program is bound.
+off='echo 0 >/sys/devices/system/cpu/cpu4/online'
+is "offline in between: bound to what is left of the core" \
+	"$(gate --before sched_setaffinity "$off" $fettle run --nodes 1 -- sh -c 'grep Cpus_allowed_list /proc/self/status' 2>said |
+		cut -f 2)" "5-6"
+is "which is said once" "$(grep -c . said) $(grep -c 'planned again' said)" "2 1"
+echo 1 >/sys/devices/system/cpu/cpu4/online
 
 tap_done

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { PAGE = 4096, MAX_NODES = 64, CHUNK = 1024, TEXT_BYTES = 1 << 20 };
@@ -103,8 +104,8 @@ static bool touches(const struct page_range *ranges, size_t count, uintptr_t sta
 	return false;
 }
 
-/* Every mapping that holds one of the ranges: both ways of counting must agree about all of it. */
-static void compare(const char *label, const struct page_range *ranges, size_t count)
+/* Do both ways of counting agree about every mapping that holds one of the ranges? `stream`: where to say that not. */
+static bool agree(const char *label, const struct page_range *ranges, size_t count, FILE *stream)
 {
 	read_file("/proc/self/maps", maps);
 	read_file("/proc/self/numa_maps", numa_maps);
@@ -119,12 +120,30 @@ static void compare(const char *label, const struct page_range *ranges, size_t c
 		tally_numa_maps(start, &by_mapping);
 		if (memcmp(&by_page, &by_mapping, sizeof(by_page)) == 0)
 			continue;
-		(void)fprintf(stderr, "page-probe: %s: mapping %lx: move_pages says", label, start);
-		print_tally(stderr, &by_page);
-		(void)fprintf(stderr, "numa_maps says");
-		print_tally(stderr, &by_mapping);
-		exit(1);
+		if (stream) {
+			(void)fprintf(stream, "page-probe: %s: mapping %lx: move_pages says", label, start);
+			print_tally(stream, &by_page);
+			(void)fprintf(stream, "numa_maps says");
+			print_tally(stream, &by_mapping);
+		}
+		return false;
 	}
+	return true;
+}
+
+/* The kernel collapses small pages into huge ones meanwhile, and a page on the move is not there for move_pages. */
+static void compare(const char *label, const struct page_range *ranges, size_t count)
+{
+	enum { TRIES = 10 };
+	static const struct timespec pause = { 0, 100000000 };
+
+	for (int i = 1; i < TRIES; i++) {
+		if (agree(label, ranges, count, NULL))
+			return;
+		(void)nanosleep(&pause, NULL);
+	}
+	if (!agree(label, ranges, count, stderr))
+		exit(1);
 }
 
 void page_count_tell(const char *label, const struct page_range *ranges, size_t count)

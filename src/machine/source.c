@@ -41,6 +41,32 @@ static int open_regular(const char *path, int *ret_fd, struct err *err)
 	return 0;
 }
 
+/* Some editors and shells put one in front of UTF-8; it would hide the first line's first word. */
+static void drop_byte_order_mark(struct text *text)
+{
+	static const char mark[] = "\xef\xbb\xbf";
+	const size_t length = sizeof(mark) - 1;
+
+	if (text->length < length || memcmp(text->data, mark, length) != 0)
+		return;
+	text->length -= length;
+	memmove(text->data, text->data + length, text->length + 1);
+}
+
+/* CR LF ends a line as LF does: hwloc's own reader of XML takes only the latter. */
+static void unify_line_ends(struct text *text)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < text->length; i++) {
+		if (text->data[i] != '\r' || text->data[i + 1] != '\n')
+			text->data[kept++] = text->data[i];
+	}
+	if (text->data)
+		text->data[kept] = '\0';
+	text->length = kept;
+}
+
 static int read_all(const char *path, struct text *text, struct err *err)
 {
 	cleanup_close int fd = -1;
@@ -59,6 +85,8 @@ static int read_all(const char *path, struct text *text, struct err *err)
 			return err_set(err, -EFBIG, "cannot read machine '%s': larger than %d MiB", path,
 				       SOURCE_MAX_BYTES >> 20);
 	}
+	drop_byte_order_mark(text);
+	unify_line_ends(text);
 	return text->failed ? err_nomem(err) : 0;
 }
 

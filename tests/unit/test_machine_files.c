@@ -381,6 +381,59 @@ static void names_that_are_no_utf8_do_not_break_the_json(void **state)
 	assert_int_equal(unlink(path), 0);
 }
 
+/* The same file as other systems save it. */
+static void save_for_windows(const char *path, const char *bytes, size_t length)
+{
+	cleanup_file FILE *file = fopen(path, "we");
+
+	assert_non_null(file);
+	assert_true(fputs("\xef\xbb\xbf", file) >= 0);
+	for (size_t i = 0; i < length; i++)
+		assert_true((bytes[i] != '\n' || fputc('\r', file) != EOF) && fputc(bytes[i], file) != EOF);
+}
+
+static json_t *read_without_source(const char *spec)
+{
+	cleanup_machine struct machine *machine = NULL;
+	struct err err = { 0 };
+	json_t *document;
+
+	if (machine_read(spec, &machine, &err) < 0)
+		fail_msg("%s: %s", spec, err.text);
+	document = machine_to_json(machine);
+	assert_non_null(document);
+	assert_int_equal(json_object_del(document, "source"), 0);
+	/* Evidence names the file. */
+	assert_int_equal(json_object_del(json_object_get(document, "allowed"), "evidence"), 0);
+	return document;
+}
+
+static void byte_order_marks_and_carriage_returns_change_nothing(void **state)
+{
+	static const char lscpu[] = "0,0,0,0,,0,0,0,0\n1,1,0,0,,1,1,1,0\n";
+	char path[] = "/tmp/fettle-windows-XXXXXX.xml", source[512], spec[64];
+	size_t length = 0;
+	cleanup_free char *bytes = NULL;
+	json_t *plain, *saved;
+
+	(void)state;
+	assert_int_equal(close(mkstemps(path, 4)), 0);
+	(void)snprintf(source, sizeof(source), "%s/machines/two-nodes-smt.xml", getenv("FETTLE_TEST_DATA"));
+	bytes = slurp(source, &length);
+	plain = read_without_source(source);
+	save_for_windows(path, bytes, length);
+	saved = read_without_source(path);
+	assert_true(json_equal(plain, saved));
+	json_decref(saved);
+	json_decref(plain);
+	(void)snprintf(spec, sizeof(spec), "lscpu:%s", path);
+	save_for_windows(path, lscpu, strlen(lscpu));
+	saved = read_without_source(spec);
+	assert_int_equal(json_integer_value(json_object_get(saved, "pus")), 2);
+	json_decref(saved);
+	assert_int_equal(unlink(path), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -389,6 +442,7 @@ int main(void)
 		cmocka_unit_test(homes_and_memory_on_odd_machines),
 		cmocka_unit_test(what_is_no_machine_is_refused_in_one_line),
 		cmocka_unit_test(broken_files_never_bring_the_reader_down),
+		cmocka_unit_test(byte_order_marks_and_carriage_returns_change_nothing),
 		cmocka_unit_test(names_that_are_no_utf8_do_not_break_the_json),
 	};
 

@@ -7,7 +7,10 @@
 #include "base/text.h"
 #include "machine/sandbox.h"
 
+#include <dirent.h>
+#include <fcntl.h>
 #include <string.h>
+#include <unistd.h>
 
 /*
  * hwloc takes orders from some forty variables: another root, another file, plugins to load.
@@ -82,13 +85,32 @@ static int load_with(const char *const environment[], const struct source *sourc
 	return r;
 }
 
+/*
+ * A folder of nodes without a node, as when something else is mounted over it: no kernel has that, and hwloc 2.9
+ * ends the process by an assertion.
+ */
+static bool nodes_are_masked(void)
+{
+	static const char folder[] = "/sys/devices/system/node";
+	cleanup_dir DIR *stream = opendir(folder);
+	const struct dirent *entry;
+
+	if (!stream || faccessat(dirfd(stream), "online", R_OK, AT_EACCESS) == 0)
+		return false;
+	while ((entry = readdir(stream))) {
+		if (strncmp(entry->d_name, "node", 4) == 0 && entry->d_name[4] >= '0' && entry->d_name[4] <= '9')
+			return false;
+	}
+	return true;
+}
+
 static int load(const struct source *source, hwloc_topology_t *ret_topology)
 {
 	int r;
 
 	if (source->kind != MACHINE_LIVE)
 		return load_with(foreign_environment, source, ret_topology);
-	r = load_with(live_environment, source, ret_topology);
+	r = nodes_are_masked() ? -ENOENT : load_with(live_environment, source, ret_topology);
 	return r < 0 ? load_with(masked_environment, source, ret_topology) : r;
 }
 

@@ -226,6 +226,12 @@ class Namespaces(unittest.TestCase):
         self.assert_unknown(here, "kernel", "governor", "swap")
         self.assertEqual(numbers(here["allowed"]["pus_os"]), os.sched_getaffinity(0))
 
+    def test_a_folder_of_nodes_without_nodes(self):
+        if not os.path.isdir("/sys/devices/system/node"):
+            self.skipTest("a kernel without NUMA")
+        here, _ = self.inside("mount -t tmpfs none /sys/devices/system/node")
+        self.assertEqual(numbers(here["allowed"]["pus_os"]), os.sched_getaffinity(0))
+
     def test_masked_files(self):
         masked = ("/proc/cpuinfo", "/proc/meminfo", "/proc/stat", "/proc/sys/kernel/numa_balancing",
                   "/sys/kernel/mm/transparent_hugepage/enabled")

@@ -54,6 +54,46 @@ static mode_t new_file_mode(void)
 	return 0666 & ~mask;
 }
 
+/* The name under which /proc knows one of our descriptors. */
+static void name_of_fd(int fd, char ret_name[32])
+{
+	(void)snprintf(ret_name, 32, "/proc/self/fd/%d", fd);
+}
+
+/* A file without a name in the folder of `path`: whatever ends us, nothing is left. -1 where that is impossible. */
+static int open_nameless(const char *path, mode_t mode)
+{
+	const char *const slash = strrchr(path, '/');
+	cleanup_free char *folder = slash ? strndup(path, (size_t)(slash - path) + 1) : strdup(".");
+	cleanup_close int fd = folder ? open(folder, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600) : -1;
+	char name[32];
+	int taken;
+
+	name_of_fd(fd, name);
+	if (fd < 0 || access(name, F_OK) < 0 || fchmod(fd, mode) < 0)
+		return -1;
+	taken = fd;
+	fd = -1;
+	return taken;
+}
+
+/* Give a nameless file the name that `file->name` is a template of. */
+static int give_name(struct output_file *file)
+{
+	const int fd = mkostemp(file->name, O_CLOEXEC);
+	char nameless[32];
+
+	if (fd < 0)
+		return -errno;
+	(void)close(fd);
+	name_of_fd(file->fd, nameless);
+	/* link() takes no name that is taken; this one was free just now. */
+	if (unlink(file->name) < 0 || linkat(AT_FDCWD, nameless, AT_FDCWD, file->name, AT_SYMLINK_FOLLOW) < 0)
+		return -errno;
+	file->nameless = false;
+	return 0;
+}
+
 /* Begin a file beside `path`, which is a real one or none. */
 static int open_beside(char **path, mode_t mode, struct output_file *ret_file, struct err *err)
 {
@@ -63,8 +103,11 @@ static int open_beside(char **path, mode_t mode, struct output_file *ret_file, s
 		file.name = NULL;
 		return err_nomem(err);
 	}
-	file.fd = mkostemp(file.name, O_CLOEXEC);
-	if (file.fd < 0 || fchmod(file.fd, mode) < 0)
+	file.fd = open_nameless(*path, mode);
+	file.nameless = file.fd >= 0;
+	if (!file.nameless)
+		file.fd = mkostemp(file.name, O_CLOEXEC);
+	if (file.fd < 0 || (!file.nameless && fchmod(file.fd, mode) < 0))
 		return err_errno(err, -errno, "cannot write '%s'", *path);
 	file.path = TAKE(*path);
 	*ret_file = file;
@@ -91,8 +134,10 @@ int output_open(const char *path, struct output_file *ret_file, struct err *err)
 
 int output_commit(struct output_file *file, struct err *err)
 {
-	int r = close(file->fd) < 0 ? -errno : 0;
+	int r = file->nameless ? give_name(file) : 0;
 
+	if (close(file->fd) < 0 && r == 0)
+		r = -errno;
 	file->fd = -1;
 	if (r == 0 && rename(file->name, file->path) < 0)
 		r = -errno;
@@ -107,7 +152,7 @@ void output_discard(struct output_file *file)
 {
 	if (file->fd >= 0)
 		(void)close(file->fd);
-	if (file->name)
+	if (file->name && !file->nameless)
 		(void)unlink(file->name);
 	free(file->name);
 	free(file->path);

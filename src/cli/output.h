@@ -7,6 +7,8 @@
 
 #include "base/cleanup.h"
 
+#include <stdbool.h>
+
 struct err;
 struct invocation;
 struct options;
@@ -19,7 +21,8 @@ int output_write(const char *path, const char *data, struct err *err);
 
 /* A regular file that comes to be whole or not at all: under a name of its own until it is committed. */
 struct output_file {
-	int fd; /* write here */
+	int fd;        /* write here */
+	bool nameless; /* until it is whole; `name` is a template as long */
 	char *name, *path;
 };
 

@@ -112,6 +112,14 @@ is "the same machine gives the same members" "$(tar tf "$work/named.tar")" "$(ta
 "$fettle" machine --capture "$work/none/there.tar" 2>"$work/stderr"
 is "a folder that is not there is a failure" "$?" 1
 is "of which nothing is left" "$(ls "$work" | grep -c 'there')" 0
+mkdir "$work/killed"
+for delay in 0.005 0.01 0.02 0.04 0.08; do
+	timeout -s KILL $delay "$fettle" machine -q --capture "$work/killed/cut.tar.xz"
+	timeout -s INT $delay "$fettle" machine -q --capture "$work/killed/cut.tar.xz"
+done >/dev/null 2>&1
+is "killed while it writes, it leaves nothing half done" "$(ls -A "$work/killed" | grep -vx 'cut.tar.xz')" ""
+ok "and in its place a whole archive or none" \
+	sh -c 'test ! -e "$1" || tar tf "$1" >/dev/null' sh "$work/killed/cut.tar.xz"
 ln -s private.tar "$work/link.tar"
 "$fettle" machine -q --capture "$work/link.tar"
 ok "a link stays one" test -L "$work/link.tar"

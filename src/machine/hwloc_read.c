@@ -135,7 +135,10 @@ static int load_and_fill(const struct source *source, hwloc_const_bitmap_t extra
 
 	if (r < 0)
 		return load_failed(source, r, err);
-	return topology_fill(topology, extra_pus, machine, err);
+	r = topology_fill(topology, extra_pus, machine, err);
+	return r < 0 && r != -ENOMEM && source->kind == MACHINE_XML
+		       ? err_wrap(err, "cannot read machine '%s'", source->name)
+		       : r;
 }
 
 static int fill_scratch(const void *context, struct text *answer, struct err *err)

@@ -408,6 +408,27 @@ static json_t *read_without_source(const char *spec)
 	return document;
 }
 
+static void what_contradicts_itself_is_named(void **state)
+{
+	char path[] = "/tmp/fettle-twice-XXXXXX.xml", source[512], *second;
+	size_t length = 0;
+	cleanup_free char *bytes = NULL;
+	cleanup_machine struct machine *machine = NULL;
+	struct err err = { 0 };
+
+	(void)state;
+	assert_int_equal(close(mkstemps(path, 4)), 0);
+	(void)snprintf(source, sizeof(source), "%s/machines/two-nodes-smt.xml", getenv("FETTLE_TEST_DATA"));
+	bytes = slurp(source, &length);
+	second = memmem(bytes, length, "type=\"PU\" os_index=\"1\"", 22);
+	assert_non_null(second);
+	second[20] = '0';
+	survive(path, bytes, length);
+	assert_int_equal(machine_read(path, &machine, &err), -EINVAL);
+	assert_non_null(strstr(err.text, path));
+	assert_int_equal(unlink(path), 0);
+}
+
 static void byte_order_marks_and_carriage_returns_change_nothing(void **state)
 {
 	static const char lscpu[] = "0,0,0,0,,0,0,0,0\n1,1,0,0,,1,1,1,0\n";
@@ -442,6 +463,7 @@ int main(void)
 		cmocka_unit_test(homes_and_memory_on_odd_machines),
 		cmocka_unit_test(what_is_no_machine_is_refused_in_one_line),
 		cmocka_unit_test(broken_files_never_bring_the_reader_down),
+		cmocka_unit_test(what_contradicts_itself_is_named),
 		cmocka_unit_test(byte_order_marks_and_carriage_returns_change_nothing),
 		cmocka_unit_test(names_that_are_no_utf8_do_not_break_the_json),
 	};

@@ -13,7 +13,7 @@
 #include <sys/wait.h>
 
 enum { ANSWER_MAX_BYTES = 64 << 20 };
-#define CHILD_ADDRESS_BYTES (4ULL << 30)
+#define CHILD_ADDRESS_BYTES (1ULL << 30)
 
 /* A crash must end the child, not enter a handler of the program we are a library of and run on as its double. */
 static void die_of_signals(void)

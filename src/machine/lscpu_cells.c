@@ -188,11 +188,23 @@ static int set_value(struct lscpu_table *table, struct lscpu_row *row, enum lscp
 	return 0;
 }
 
-/* "0:0:0:0", "0:0::-", or one "-" for all of them. */
+static size_t count_colons(const char *text)
+{
+	size_t count = 0;
+
+	for (; *text; text++)
+		count += *text == ':';
+	return count;
+}
+
+/*
+ * "0:0:0:0", "0:0::-", or one "-" for all of them. A CPU without one of the caches (the low-power cores of Arrow Lake
+ * have no L3) has a part less, and which one nobody can tell: its caches are not known.
+ */
 static int set_caches(struct lscpu_table *table, struct lscpu_row *row, const struct lscpu_field *field,
 		      const char *text, struct err *err)
 {
-	const bool none = !*text || strcmp(text, "-") == 0;
+	const bool none = !*text || strcmp(text, "-") == 0 || count_colons(text) + 1 < field->cache_count;
 
 	for (size_t i = 0; i < field->cache_count; i++) {
 		const size_t length = none ? 0 : strcspn(text, ":");

@@ -42,6 +42,17 @@ const char *loader_machine_name(unsigned machine, unsigned class, bool big, char
 	return buffer;
 }
 
+#ifdef __x86_64__
+/* CPU_FEATURE_ACTIVE() of glibc, whose own text shifts a signed 1 by 31. `feature` is one of its x86_cpu_ numbers. */
+static bool has_feature(unsigned feature)
+{
+	enum { REGISTER_BITS = 32, LEAF_BITS = 4 * REGISTER_BITS };
+	const struct cpuid_feature *leaf = __x86_get_cpuid_feature_leaf(feature / LEAF_BITS);
+
+	return leaf->active_array[feature % LEAF_BITS / REGISTER_BITS] >> feature % REGISTER_BITS & 1;
+}
+#endif
+
 /*
  * The levels of the x86-64 psABI, by features that no CPU has without the rest of its level. glibc is asked, as its own
  * loader asks it (2.33 and later); the compiler's __builtin_cpu_supports() would bring a constructor whose CPUID
@@ -53,12 +64,12 @@ const char *const *loader_machine_hwcaps(unsigned machine, unsigned class)
 
 #ifdef __x86_64__
 	if (machine == EM_X86_64 && class == 64) {
-		if (!CPU_FEATURE_ACTIVE(SSE4_2) || !CPU_FEATURE_ACTIVE(POPCNT))
+		if (!has_feature(x86_cpu_SSE4_2) || !has_feature(x86_cpu_POPCNT))
 			return levels + 3;
-		if (!CPU_FEATURE_ACTIVE(AVX2) || !CPU_FEATURE_ACTIVE(BMI2) || !CPU_FEATURE_ACTIVE(FMA))
+		if (!has_feature(x86_cpu_AVX2) || !has_feature(x86_cpu_BMI2) || !has_feature(x86_cpu_FMA))
 			return levels + 2;
-		if (!CPU_FEATURE_ACTIVE(AVX512F) || !CPU_FEATURE_ACTIVE(AVX512BW) || !CPU_FEATURE_ACTIVE(AVX512DQ) ||
-		    !CPU_FEATURE_ACTIVE(AVX512VL) || !CPU_FEATURE_ACTIVE(AVX512CD))
+		if (!has_feature(x86_cpu_AVX512F) || !has_feature(x86_cpu_AVX512BW) || !has_feature(x86_cpu_AVX512DQ) ||
+		    !has_feature(x86_cpu_AVX512VL) || !has_feature(x86_cpu_AVX512CD))
 			return levels + 1;
 		return levels;
 	}

@@ -7,16 +7,6 @@ fettle=$1
 . "$(dirname "$0")/tap.sh"
 . "$(dirname "$0")/cgroup.sh"
 
-work=$(mktemp -d)
-groups=
-cleanup() {
-	for group in $groups; do
-		rmdir "$group" 2>/dev/null
-	done
-	rm -rf "$work"
-}
-trap cleanup EXIT
-
 for tool in python3 tar; do
 	command -v $tool >/dev/null || { skip "a capture is replayed" "no $tool"; tap_done; exit; }
 done

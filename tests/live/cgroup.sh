@@ -1,5 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
-# Control groups made for a test: source it. Version 1, as root.
+# Control groups made for a test, version 1, as root, and a folder for its files: source it. At the end the folder $work is
+# removed, and the groups a test has named in $groups.
+
+work=$(mktemp -d)
+groups=
+cleanup() {
+	for group in $groups; do
+		rmdir "$group" 2>/dev/null
+	done
+	rm -rf "$work"
+}
+trap cleanup EXIT
 
 # group CONTROLLER NAME: make a v1 group and print its folder; nothing where that is not possible.
 group() {

@@ -9,16 +9,6 @@ fettle=$1 thread_places=${2-}
 . "$(dirname "$0")/cgroup.sh"
 . "$(dirname "$0")/facts.sh"
 
-work=$(mktemp -d)
-groups=
-cleanup() {
-	for group in $groups; do
-		rmdir "$group" 2>/dev/null
-	done
-	rm -rf "$work"
-}
-trap cleanup EXIT
-
 # With the topology remembered from here on, every plan below shows that no limit was.
 export XDG_CACHE_HOME="$work/cache"
 mkdir "$XDG_CACHE_HOME"

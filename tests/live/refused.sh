@@ -11,16 +11,6 @@ team=${3:-}
 . "$(dirname "$0")/tap.sh"
 . "$(dirname "$0")/cgroup.sh"
 
-work=$(mktemp -d)
-groups=
-cleanup() {
-	for group in $groups; do
-		rmdir "$group" 2>/dev/null
-	done
-	rm -rf "$work"
-}
-trap cleanup EXIT
-
 # With the topology remembered from here on, a second look at the machine shows that no limit was.
 export XDG_CACHE_HOME="$work/cache"
 mkdir "$XDG_CACHE_HOME"

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Limits read from prepared roots: each test lays out the files of one kind of host. */
+#include "root_help.h"
+
 #include "base/cleanup.h"
 #include "base/cpulist.h"
 #include "base/err.h"
@@ -16,7 +18,6 @@
 #include <cmocka.h>
 
 #include <fcntl.h>
-#include <ftw.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -27,34 +28,14 @@ struct file {
 };
 
 struct fixture {
-	char dir[64];
+	char *dir;
 	struct sysroot root;
 	struct machine machine;
 };
 
-static int remove_entry(const char *path, const struct stat *st, int type, struct FTW *ftw)
-{
-	(void)st;
-	(void)type;
-	(void)ftw;
-	return remove(path);
-}
-
 static void put_file(const struct fixture *fixture, const char *path, const char *content)
 {
-	char full[512];
-	FILE *file;
-
-	(void)snprintf(full, sizeof(full), "%s%s", fixture->dir, path);
-	for (char *slash = strchr(full + strlen(fixture->dir) + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
-		*slash = '\0';
-		assert_true(mkdir(full, 0755) == 0 || errno == EEXIST);
-		*slash = '/';
-	}
-	file = fopen(full, "we");
-	assert_non_null(file);
-	assert_true(fputs(content, file) >= 0);
-	assert_int_equal(fclose(file), 0);
+	root_put(fixture->dir, path, content);
 }
 
 static int set_up(void **state)
@@ -63,8 +44,7 @@ static int set_up(void **state)
 	struct err err = { 0 };
 
 	assert_non_null(fixture);
-	(void)snprintf(fixture->dir, sizeof(fixture->dir), "/tmp/fettle-limits-XXXXXX");
-	assert_non_null(mkdtemp(fixture->dir));
+	fixture->dir = root_make();
 	assert_int_equal(sysroot_open(&fixture->root, fixture->dir, &err), 0);
 	fixture->machine.limits.pus_os = hwloc_bitmap_alloc();
 	assert_non_null(fixture->machine.limits.pus_os);
@@ -83,7 +63,7 @@ static int tear_down(void **state)
 	fact_clear(&limits->isolated);
 	hwloc_bitmap_free(limits->pus_os);
 	sysroot_close(&fixture->root);
-	assert_int_equal(nftw(fixture->dir, remove_entry, 16, FTW_DEPTH | FTW_PHYS), 0);
+	root_remove(fixture->dir);
 	free(fixture);
 	return 0;
 }

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* One machine in several forms: hwloc XML, a captured root in an archive, lscpu's text. All must tell the same. */
+#include "machine_help.h"
+
 #include "base/cleanup.h"
 #include "base/cpulist.h"
 #include "base/err.h"
@@ -100,16 +102,6 @@ static const char *excepted(const char *name, const char *form, enum aspect aspe
 			return exceptions[i].reason;
 	}
 	return NULL;
-}
-
-static struct machine *read_machine(const char *spec)
-{
-	struct machine *machine = NULL;
-	struct err err = { 0 };
-
-	if (machine_read(spec, &machine, &err) < 0)
-		fail_msg("%s: %s", spec, err.text);
-	return machine;
 }
 
 static void compare(const char *name, const char *form, const char *spec)

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The tree people read: folded, marked, and never wider than a terminal. */
+#include "machine_help.h"
+
 #include "base/cleanup.h"
 #include "base/err.h"
 #include "cli/cmd_machine_tree.h"
@@ -14,7 +16,6 @@
 
 #include <cmocka.h>
 
-#include <glob.h>
 #include <string.h>
 
 static char *tree_of(const char *spec, const struct machine_narrow *narrow)
@@ -179,25 +180,18 @@ static void emphasis_changes_no_word(void **state)
 	assert_string_equal(marked, plain);
 }
 
+static void print_within_a_terminal(const char *path)
+{
+	cleanup_free char *tree = tree_of(path, NULL);
+
+	assert_fits(path, tree);
+	assert_true(count_lines(tree) <= 60);
+}
+
 static void every_captured_machine_fits_a_terminal(void **state)
 {
-	const char *shared = getenv("FETTLE_SHARED");
-	glob_t found = { 0 };
-	char pattern[512];
-
 	(void)state;
-	(void)snprintf(pattern, sizeof(pattern), "%s/topologies/xml/*.xml", shared ? shared : "../shared");
-	if (glob(pattern, 0, NULL, &found) != 0) {
-		print_message("# no captured machines at %s\n", pattern);
-		skip();
-	}
-	for (size_t i = 0; i < found.gl_pathc; i++) {
-		cleanup_free char *tree = tree_of(found.gl_pathv[i], NULL);
-
-		assert_fits(found.gl_pathv[i], tree);
-		assert_true(count_lines(tree) <= 60);
-	}
-	globfree(&found);
+	each_captured_machine(print_within_a_terminal);
 }
 
 int main(void)

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The picture: everything once, marked as what it is, legible in any colour vision. */
+#include "machine_help.h"
+
 #include "base/cleanup.h"
 #include "base/err.h"
 #include "cli/svg.h"
@@ -16,22 +18,11 @@
 
 #include <cmocka.h>
 
-#include <glob.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 
 static const char *const no_environment[] = { NULL };
-
-static struct machine *read_machine(const char *spec)
-{
-	struct machine *machine = NULL;
-	struct err err = { 0 };
-
-	if (machine_read(spec, &machine, &err) < 0)
-		fail_msg("%s: %s", spec, err.text);
-	return machine;
-}
 
 static struct machine *read_capture(const char *name)
 {
@@ -133,46 +124,28 @@ static void assert_picture_is_whole(const struct machine *machine, const struct 
 	}
 }
 
-static const char *const odd_machines[] = {
-	"synthetic:pu:1",
-	"synthetic:pu:3",
-	"synthetic:core:5 pu:7",
-	"synthetic:package:4 [numa(memory=64GB)] l3:2 core:36 pu:2",
-	"synthetic:package:8 [numa(memory=64GB)] l3:8 core:8 pu:2",
-	"synthetic:numa:3 package:2 l3:1 core:2 pu:1",
-	"synthetic:package:2 l3:1 numa:2 core:3 pu:2",
-	"synthetic:package:2 [numa] [numa(memory=1GB)] core:2 pu:1",
-};
-
 static void synthetic_machines_are_drawn_whole(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < ARRAY_SIZE(odd_machines); i++) {
+	for (size_t i = 0; odd_machines[i]; i++) {
 		cleanup_machine struct machine *machine = read_machine(odd_machines[i]);
 
 		assert_picture_is_whole(machine, NULL);
 	}
 }
 
+static void draw_whole(const char *path)
+{
+	cleanup_machine struct machine *machine = read_machine(path);
+	cleanup_plan struct plan *plan = make_plan(machine, (struct request){ .latency = true });
+
+	assert_picture_is_whole(machine, plan);
+}
+
 static void captured_machines_are_drawn_whole(void **state)
 {
-	const char *shared = getenv("FETTLE_SHARED");
-	glob_t found = { 0 };
-	char pattern[512];
-
 	(void)state;
-	(void)snprintf(pattern, sizeof(pattern), "%s/topologies/xml/*.xml", shared ? shared : "../shared");
-	if (glob(pattern, 0, NULL, &found) != 0) {
-		print_message("# no captured machines at %s\n", pattern);
-		skip();
-	}
-	for (size_t i = 0; i < found.gl_pathc; i++) {
-		cleanup_machine struct machine *machine = read_machine(found.gl_pathv[i]);
-		cleanup_plan struct plan *plan = make_plan(machine, (struct request){ .latency = true });
-
-		assert_picture_is_whole(machine, plan);
-	}
-	globfree(&found);
+	each_captured_machine(draw_whole);
 }
 
 static void big_machines_have_the_shape_of_a_page(void **state)

@@ -30,17 +30,6 @@ unsigned memory_homes(const struct pool *pool, const struct slot *slot)
 	return n;
 }
 
-/* First touch knows no names: these policies take the kernel's own node, whatever --nodes says. */
-static bool follows_touch(enum memory_policy asked)
-{
-	return asked == MEMORY_NONE || asked == MEMORY_LOCAL;
-}
-
-bool memory_takes_nodes(enum memory_policy policy)
-{
-	return policy != MEMORY_AUTO && !follows_touch(policy);
-}
-
 /*
  * The nearest node with memory that --nodes named and that covers the core: with several nodes over the same CPUs it
  * chooses among them. For a policy that takes nodes one without CPUs will do.
@@ -58,7 +47,7 @@ static int named_node(const struct pool *pool, unsigned core_idx, enum memory_po
 		if (!hwloc_bitmap_isset(pool->nodes_os, node->os) || !machine_node_has_memory(machine, (int)i))
 			continue;
 		if (!hwloc_bitmap_isset(node->pus_os, (unsigned)pool_core_pu(pool, core_idx, 0)) &&
-		    !(memory_takes_nodes(asked) && hwloc_bitmap_iszero(node->pus_os)))
+		    !(memory_policy_takes_nodes(asked) && hwloc_bitmap_iszero(node->pus_os)))
 			continue;
 		if (best == MACHINE_NONE || (distances && distances[i] < distances[best]))
 			best = (int)i;
@@ -71,7 +60,8 @@ static int memory_node(const struct pool *pool, unsigned core_idx, enum memory_p
 {
 	const int home = pool->machine->cores[core_idx].node_idx;
 
-	if (pool->nodes_os && !follows_touch(asked) &&
+	/* First touch knows no names: those policies take the kernel's own node, whatever --nodes says. */
+	if (pool->nodes_os && asked != MEMORY_NONE && asked != MEMORY_LOCAL &&
 	    !(home != MACHINE_NONE && hwloc_bitmap_isset(pool->nodes_os, pool->machine->nodes[home].os) &&
 	      machine_node_has_memory(pool->machine, home))) {
 		const int named = named_node(pool, core_idx, asked);
@@ -115,7 +105,7 @@ static int add_named(const struct pool *pool, const struct slot *slot, enum memo
 		if (!hwloc_bitmap_isset(pool->nodes_os, node->os) || !machine_node_has_memory(machine, (int)i) ||
 		    hwloc_bitmap_isset(instance->nodes_os, node->os) || !beside(pool, slot, node))
 			continue;
-		if (memory_takes_nodes(asked)) {
+		if (memory_policy_takes_nodes(asked)) {
 			if (hwloc_bitmap_set(instance->nodes_os, node->os) < 0)
 				return -ENOMEM;
 		} else if (plan_note(

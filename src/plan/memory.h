@@ -12,8 +12,5 @@ struct slot;
 int memory_place(const struct pool *pool, const struct slot *slot, enum memory_policy asked,
 		 struct plan_instance *instance, struct plan *plan, struct err *err);
 
-/* Does the policy put pages on nodes that are named to it? False for auto, too: it names none but the CPUs' own. */
-bool memory_takes_nodes(enum memory_policy policy);
-
 /* How many home nodes the slot's cores have (CPUs in no node count as one more). */
 unsigned memory_homes(const struct pool *pool, const struct slot *slot);

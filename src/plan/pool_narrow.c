@@ -6,7 +6,6 @@
 #include "base/err.h"
 #include "machine/machine.h"
 #include "machine/query.h"
-#include "plan/memory.h"
 
 #include <string.h>
 
@@ -97,7 +96,7 @@ static int narrow_to_nodes(struct pool *pool, const struct request *request, str
 	r = narrow_list("--nodes", "nodes", request->nodes, existing, &pool->nodes_os, err);
 	if (r == 0)
 		r = pus_of_nodes(machine, pool->nodes_os, existing, err);
-	if (r == 0 && hwloc_bitmap_iszero(existing) && memory_takes_nodes(request->memory))
+	if (r == 0 && hwloc_bitmap_iszero(existing) && memory_policy_takes_nodes(request->memory))
 		r = pus_near_memory(pool, plan, existing, err);
 	if (r < 0)
 		return r;

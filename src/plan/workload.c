@@ -12,6 +12,11 @@ const char *const pin_words[PIN_COUNT] = { "auto", "threads", "instance", "none"
 const char *const memory_policy_words[MEMORY_POLICY_COUNT] = { "auto", "none",      "local",
 							       "bind", "preferred", "interleave" };
 
+bool memory_policy_takes_nodes(enum memory_policy policy)
+{
+	return policy == MEMORY_BIND || policy == MEMORY_PREFERRED || policy == MEMORY_INTERLEAVE;
+}
+
 const char *workload_getenv(const struct workload *workload, const char *name)
 {
 	return environ_value(workload->environment, name);

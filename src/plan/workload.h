@@ -48,6 +48,9 @@ extern const char *const pin_words[];
 extern const char *const memory_policy_words[];
 enum { STRATEGY_COUNT = 2, PER_COUNT = 4, PIN_COUNT = 4, MEMORY_POLICY_COUNT = 6 };
 
+/* Does the policy put pages on nodes that are named to it? False for auto, too: it names none but the CPUs' own. */
+bool memory_policy_takes_nodes(enum memory_policy policy);
+
 enum { CORES_REMAINDER = -1, CORES_EVEN = 0 };
 
 /* The planning options. All zero is "nothing asked". */

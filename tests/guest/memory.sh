@@ -12,6 +12,9 @@ thp=/sys/kernel/mm/transparent_hugepage
 # Nothing may move pages while they are counted: khugepaged collapses and balancing migrates.
 echo 3600000 >$thp/khugepaged/scan_sleep_millisecs
 echo 0 >/proc/sys/kernel/numa_balancing
+# And no node may lack a huge page while it has memory: booting leaves free pages in pieces.
+echo 3 >/proc/sys/vm/drop_caches
+echo 1 >/proc/sys/vm/compact_memory
 
 # The probe moves itself to these CPUs, wherever it was bound: only so does a policy differ from none.
 probe() {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Rules about libraries: what could be used and is not installed, and two OpenMP runtimes in one program. */
+/* Rules about libraries: files that stop the loader, what could be used and is not installed, and two OpenMP runtimes
+ * in one program. */
 #include "report/doctor_rule.h"
 
 #include "base/cleanup.h"
@@ -87,7 +88,35 @@ static enum doctor_verdict two_runtimes(const struct doctor_input *in, struct do
 	return count > 1 && !over ? DOCTOR_COSTS : DOCTOR_GOOD;
 }
 
+/* The loader gives up at a file that is no library. */
+static enum doctor_verdict in_the_way(const struct doctor_input *in, struct doctor_say *say)
+{
+	const struct library_stop *first = in->libraries->stops;
+
+	for (size_t i = 0; i < in->libraries->stop_count; i++) {
+		const struct library_stop *stop = &first[i];
+
+		doctor_show(say, "%s: %s, looked for as %s%s%s", stop->path, stop->why, stop->name,
+			    stop->needed_by ? " by " : "", stop->needed_by ? stop->needed_by : "");
+	}
+	if (!in->libraries->stop_count)
+		return DOCTOR_GOOD;
+	text_add(&say->detail, "%s, which %s", first->path, first->why);
+	text_add(&say->cost, "%s", first->what_then);
+	text_add(&say->remedy, "mv '%s' ELSEWHERE   (or leave its folder out of the search, and install %s whole)",
+		 first->path, first->name);
+	return DOCTOR_BLOCKED;
+}
+
 static const struct doctor_rule rules[] = {
+	{ .id = "library-in-the-way",
+	  .libraries = true,
+	  .test = in_the_way,
+	  .good = "no file stops the loader's search for a library",
+	  .blocked = "the loader's search for a library stops at {}",
+	  .unknown = "whether a file stops the loader's search for a library",
+	  .cost = "{}",
+	  .remedy = "{}" },
 	{ .id = "openmp-two-runtimes",
 	  .libraries = true,
 	  .test = two_runtimes,

@@ -98,8 +98,25 @@ static bool is_loader(const char *name)
 	return strncmp(name, "ld-linux", strlen("ld-linux")) == 0 || strncmp(name, "ld64.so.", strlen("ld64.so.")) == 0;
 }
 
-/* 1: it is in the image now, or was; 0: not found, or no room. */
-static int need(struct image *image, const char *name, const struct image_object *by, const char *cause)
+static void copy_name(char *to, size_t size, const char *from)
+{
+	(void)snprintf(to, size, "%s", from);
+}
+
+/* What is missing is less telling than what stops the loader. `at`: where that is; NULL: the name is found nowhere. */
+static void tell_missing(struct image_missing *missing, const char *name, const char *by, const struct loader_file *at)
+{
+	if (!missing || (missing->name[0] && (missing->why_stopped || !at)))
+		return;
+	copy_name(missing->name, sizeof(missing->name), name);
+	copy_name(missing->by, sizeof(missing->by), by);
+	copy_name(missing->at, sizeof(missing->at), at ? at->path : "");
+	missing->why_stopped = at ? at->why_stopped : NULL;
+}
+
+/* 1: it is in the image now, or was; 0: it cannot be, or no room. `needed_by`: file name of who needs it, or "". */
+static int need(struct image *image, const char *name, const struct image_object *by, const char *cause,
+		const char *needed_by, struct image_missing *missing)
 {
 	cleanup_loader_file struct loader_file file = { .path = NULL };
 	int r;
@@ -109,17 +126,16 @@ static int need(struct image *image, const char *name, const struct image_object
 	if (image->count == IMAGE_OBJECTS_MAX)
 		return 0;
 	r = loader_find(image->loader, name, by ? &by->asker : NULL, &file);
-	if (r <= 0)
+	if (r < 0)
 		return r;
+	if (r != LOADER_FOUND) {
+		tell_missing(missing, name, needed_by, r == LOADER_STOPPED ? &file : NULL);
+		return 0;
+	}
 	if (is_mapped(image, &file.id))
 		return 1;
 	r = add(image, name, &file, by, cause);
 	return r < 0 ? r : 1;
-}
-
-static void copy_name(char *to, size_t size, const char *from)
-{
-	(void)snprintf(to, size, "%s", from);
 }
 
 int image_fill(struct image *image, size_t first, struct image_missing *missing)
@@ -129,14 +145,11 @@ int image_fill(struct image *image, size_t first, struct image_missing *missing)
 		const struct words *needed = &object->file.dynamic.needed;
 
 		for (size_t n = 0; n < needed->count; n++) {
-			int r = need(image, needed->items[n], object, object->cause);
+			int r = need(image, needed->items[n], object, object->cause, tree_name(object->file.path),
+				     missing);
 
 			if (r < 0)
 				return r;
-			if (!r && missing && !missing->name[0]) {
-				copy_name(missing->name, sizeof(missing->name), needed->items[n]);
-				copy_name(missing->by, sizeof(missing->by), tree_name(object->file.path));
-			}
 		}
 	}
 	return 0;
@@ -163,9 +176,9 @@ int image_start(struct image *image, const struct loader *loader, const char *ca
 	return 0;
 }
 
-int image_add(struct image *image, const char *name, const char *cause)
+int image_add(struct image *image, const char *name, const char *cause, struct image_missing *missing)
 {
-	return need(image, name, image->program, cause);
+	return need(image, name, image->program, cause, "", missing);
 }
 
 void image_cut(struct image *image, size_t count)

@@ -8,6 +8,7 @@
 
 #include "target/loader.h"
 
+#include <limits.h>
 #include <stddef.h>
 
 /* Large real processes map about 500 files. */
@@ -32,21 +33,25 @@ struct image {
 /* Begin with the program itself (`loader->program.path`, if any). Returns 0 or -ENOMEM. */
 int image_start(struct image *image, const struct loader *loader, const char *cause);
 
-/*
- * Add one library by name or path as the program would open it, without what it needs. `cause` (borrowed) is kept with
- * it and with all that it needs. Returns 1; 0: not found, or the image is full; -ENOMEM.
- */
-int image_add(struct image *image, const char *name, const char *cause);
-
 /* A need that could not be met. */
 struct image_missing {
-	char name[256]; /* empty: none */
-	char by[256];   /* file name of who needs it */
+	char name[256];          /* empty: none */
+	char by[256];            /* file name of who needs it; empty: it was to be opened on its own */
+	char at[PATH_MAX];       /* the file at which the loader gives up; empty: the name is found nowhere */
+	const char *why_stopped; /* as in struct loader_file; NULL: found nowhere */
 };
 
 /*
+ * Add one library by name or path as the program would open it, without what it needs. `cause` (borrowed) is kept with
+ * it and with all that it needs. `missing`: as for image_fill(). Returns 1; 0: not found, stopped at a file that is no
+ * library, or the image is full; -ENOMEM.
+ */
+int image_add(struct image *image, const char *name, const char *cause, struct image_missing *missing);
+
+/*
  * Add what the objects from `first` on need, and what that needs, breadth first as loaders do it. `missing`: NULL, or
- * begun empty and filled with the first need that is not met. Returns 0 or -ENOMEM.
+ * begun empty and filled with the first need that is not met, where the loader gives up before what is found nowhere.
+ * Returns 0 or -ENOMEM.
  */
 int image_fill(struct image *image, size_t first, struct image_missing *missing);
 

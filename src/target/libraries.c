@@ -6,6 +6,7 @@
 #include "base/environ.h"
 #include "base/err.h"
 #include "base/sysroot.h"
+#include "base/text.h"
 #include "target/elf.h"
 #include "target/image.h"
 #include "target/libraries_private.h"
@@ -16,8 +17,8 @@
 
 /* Causes of what is in an image at the program's start; an image keeps the pointers. */
 const char libraries_by_program[] = "program";
-static const char by_variable[] = "LD_PRELOAD";
-static const char by_file[] = "/etc/ld.so.preload";
+const char libraries_by_variable[] = "LD_PRELOAD";
+const char libraries_by_file[] = "/etc/ld.so.preload";
 
 enum { PRELOAD_FILE_MAX = 65536 };
 
@@ -77,10 +78,13 @@ static int preload(struct gather *gather, const char *list, const char *separato
 	while (*list) {
 		const size_t length = strcspn(list, separators);
 		cleanup_free char *name = strndup(list, length);
+		struct image_missing missing = { .name = "" };
 		int r = name ? 0 : -ENOMEM;
 
 		if (r == 0 && length)
-			r = image_add(&gather->image, name, cause);
+			r = image_add(&gather->image, name, cause, &missing);
+		if (r == 0)
+			r = libraries_add_stop(gather, &missing, cause);
 		if (r < 0)
 			return r;
 		list += length;
@@ -93,8 +97,9 @@ static int preload(struct gather *gather, const char *list, const char *separato
 static int start_image(struct gather *gather)
 {
 	const struct loader *loader = &gather->loader;
-	const char *variable = environ_value(gather->request->environment, by_variable);
+	const char *variable = environ_value(gather->request->environment, libraries_by_variable);
 	cleanup_free char *list = NULL;
+	struct image_missing missing = { .name = "" };
 	size_t length = 0;
 	int r;
 
@@ -102,14 +107,17 @@ static int start_image(struct gather *gather)
 		return image_start(&gather->image, loader, libraries_by_program);
 	r = image_start(&gather->image, loader, libraries_by_program);
 	if (r == 0 && variable && !loader->program.secure)
-		r = preload(gather, variable, " :", by_variable);
+		r = preload(gather, variable, " :", libraries_by_variable);
 	if (r == 0 && loader->program.libc == TARGET_LIBC_GLIBC &&
-	    tree_read(gather->request->root, by_file, PRELOAD_FILE_MAX, &list, &length) == -ENOMEM)
+	    tree_read(gather->request->root, libraries_by_file, PRELOAD_FILE_MAX, &list, &length) == -ENOMEM)
 		r = -ENOMEM;
 	if (r == 0 && list)
-		r = preload(gather, list, " :\t\n", by_file);
+		r = preload(gather, list, " :\t\n", libraries_by_file);
 	if (r == 0)
-		r = image_fill(&gather->image, 0, NULL);
+		r = image_fill(&gather->image, 0, &missing);
+	gather->stopped = missing.why_stopped;
+	if (r == 0)
+		r = libraries_add_stop(gather, &missing, libraries_by_program);
 	gather->startup = gather->image.count;
 	return r;
 }
@@ -136,13 +144,19 @@ static int load_packages(struct gather *gather)
 	for (size_t p = 0; p < gather->packages.count; p++) {
 		const struct package *package = &gather->packages.items[p];
 		cleanup_words struct words modules = { 0 };
+		struct image_missing missing = { .name = "" };
 		const size_t first = gather->image.count;
 		int r = package_modules(gather->request->root, package, &modules);
 
 		for (size_t i = 0; i < modules.count && r >= 0; i++)
-			r = image_add(&gather->image, modules.items[i], package->name);
+			r = image_add(&gather->image, modules.items[i], package->name, &missing);
 		if (r >= 0)
-			r = image_fill(&gather->image, first, NULL);
+			r = image_fill(&gather->image, first, &missing);
+		if (r >= 0)
+			r = libraries_add_stop(gather, &missing, package->name);
+		/* What an import that fails had opened is closed again. */
+		if (missing.why_stopped)
+			image_cut(&gather->image, first);
 		if (r >= 0)
 			r = libraries_add_objects(gather, first, LIBRARY_PACKAGE);
 		if (r < 0)
@@ -204,8 +218,10 @@ static const char *why_nobody(const struct gather *gather, enum library_family f
 static int put_in_charge(struct gather *gather)
 {
 	for (unsigned family = 0; family < LIBRARY_FAMILY_COUNT; family++) {
+		cleanup_text struct text why = TEXT_INIT;
 		bool several = false;
 		struct library *library = NULL;
+		const struct library_stop *stop;
 
 		if (family == LIBRARY_OPENMP || family == LIBRARY_ALLOCATOR) {
 			library = first_loaded(gather, family, 0, gather->startup, NULL);
@@ -214,11 +230,19 @@ static int put_in_charge(struct gather *gather)
 			if (!library)
 				library = one_of_packages(gather, family, false, &several);
 		}
-		if (library && !several) {
+		stop = libraries_stop_of(gather, family, library);
+		if (library && !several && !stop) {
 			library->in_charge = true;
 			continue;
 		}
-		gather->found->nobody[family] = strdup(why_nobody(gather, family, several));
+		if (stop && family != LIBRARY_OPENMP && gather->stopped)
+			text_add(&why, "the program does not start");
+		else if (stop)
+			text_add(&why, "the loader looks for %s and stops at '%s', which %s", stop->name, stop->path,
+				 stop->why);
+		else
+			text_add(&why, "%s", why_nobody(gather, family, several));
+		gather->found->nobody[family] = text_take(&why);
 		if (!gather->found->nobody[family])
 			return -ENOMEM;
 	}
@@ -249,7 +273,7 @@ static int gather_all(struct gather *gather)
 	struct libraries *found = gather->found;
 	int r = start_image(gather);
 
-	if (r == 0)
+	if (r == 0 && !gather->stopped)
 		r = libraries_add_objects(gather, 0, LIBRARY_PROGRAM);
 	if (r == 0)
 		r = libraries_add_loader(gather);
@@ -259,7 +283,7 @@ static int gather_all(struct gather *gather)
 		r = libraries_add_python(gather);
 	if (r == 0)
 		r = libraries_check(gather);
-	if (r == 0)
+	if (r == 0 && !gather->stopped)
 		r = load_packages(gather);
 	if (r == 0)
 		r = put_in_charge(gather);
@@ -328,6 +352,7 @@ void libraries_free(struct libraries *libraries)
 	for (unsigned i = 0; i < LIBRARY_FAMILY_COUNT; i++)
 		free(libraries->nobody[i]);
 	free(libraries->items);
+	libraries_free_stops(libraries);
 	free(libraries->program);
 	free(libraries->chosen_by);
 	python_free(libraries->python);

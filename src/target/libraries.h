@@ -47,6 +47,16 @@ struct library {
 			 */
 };
 
+/* A file that is in the way of a library and is none: the loader's search for the name ends there. */
+struct library_stop {
+	char *name;      /* what was looked for: "libgomp.so.1"; owned */
+	char *path;      /* the file; owned */
+	char *needed_by; /* file name of who needs it; NULL: it is opened on its own; owned */
+	char *who;       /* "program", "LD_PRELOAD", the package that would load it; owned */
+	const char *why; /* in words that follow "which": "is a folder" */
+	char *what_then; /* what the loader's giving up leads to: "the program does not start"; owned */
+};
+
 struct libraries {
 	struct library *items; /* by family: in charge, loaded, usable, others; then as they were found */
 	size_t count, capacity;
@@ -56,7 +66,9 @@ struct libraries {
 	enum target_libc libc;
 	unsigned machine, class; /* e_machine; 32 or 64 */
 	bool big;
-	struct python *python;              /* NULL: not a Python program */
+	struct python *python;      /* NULL: not a Python program */
+	struct library_stop *stops; /* in the order in which they are met */
+	size_t stop_count, stop_capacity;
 	char *nobody[LIBRARY_FAMILY_COUNT]; /* why no library of this family is in charge; NULL: one is; owned */
 	bool cache_broken;                  /* /etc/ld.so.cache is there and cannot be read */
 };

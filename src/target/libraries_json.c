@@ -94,6 +94,26 @@ static const char *in_charge(const struct libraries *libraries, enum library_fam
 	return NULL;
 }
 
+/* Files at which the loader gives up. */
+static int set_stops(const struct libraries *libraries, json_t *object)
+{
+	json_t *array = json_array();
+	int r = 0;
+
+	for (size_t i = 0; i < libraries->stop_count; i++) {
+		const struct library_stop *stop = &libraries->stops[i];
+		json_t *one = json_object();
+
+		r |= json_object_set_new(one, "name", any_text(stop->name));
+		r |= json_object_set_new(one, "path", any_text(stop->path));
+		r |= json_object_set_new(one, "why", json_string(stop->why));
+		r |= json_object_set_new(one, "needed_by", any_text(stop->needed_by));
+		r |= json_object_set_new(one, "loaded_by", any_text(stop->who));
+		r |= json_array_append_new(array, one);
+	}
+	return r | json_object_set_new(object, "stopped_at", array);
+}
+
 /* What could not be found out, in words. */
 static int set_unknown(const struct libraries *libraries, json_t *object)
 {
@@ -128,6 +148,7 @@ json_t *libraries_of_to_json(const struct libraries *libraries)
 	}
 	r |= json_object_set_new(object, "in_charge", charge);
 	r |= json_object_set_new(object, "nobody_in_charge", nobody);
+	r |= set_stops(libraries, object);
 	r |= set_unknown(libraries, object);
 	if (r < 0) {
 		json_decref(object);

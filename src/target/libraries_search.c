@@ -219,7 +219,7 @@ static int add_cache(struct gather *gather)
 			r = loader_find(&gather->loader, entry.name, NULL, &file);
 			if (r < 0)
 				return r;
-			if (!r || strcmp(file.path, entry.path) != 0)
+			if (r != LOADER_FOUND || strcmp(file.path, entry.path) != 0)
 				continue;
 		}
 		r = add_path(gather, &(struct candidate){ entry.path, LIBRARY_LOADER, found, NULL });
@@ -361,7 +361,7 @@ static int say_missing(struct gather *gather, const char *path, struct text *why
 {
 	struct image_missing missing = { .name = "" };
 	const size_t first = gather->image.count;
-	int r = image_add(&gather->image, path, "");
+	int r = image_add(&gather->image, path, "", &missing);
 
 	if (r > 0)
 		r = image_fill(&gather->image, first, &missing);
@@ -369,7 +369,10 @@ static int say_missing(struct gather *gather, const char *path, struct text *why
 	     i++)
 		r = say_versions(gather, gather->image.objects[i], why);
 	image_cut(&gather->image, first);
-	if (r == 0 && missing.name[0] && !why->length)
+	if (r == 0 && missing.why_stopped && !why->length)
+		text_add(why, "%s needs %s, and the loader stops at '%s', which %s", missing.by, missing.name,
+			 missing.at, missing.why_stopped);
+	else if (r == 0 && missing.name[0] && !why->length)
 		text_add(why, "%s needs %s, which is not found", missing.by, missing.name);
 	return r;
 }

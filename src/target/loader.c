@@ -6,6 +6,7 @@
 #include "base/text.h"
 #include "target/ld_conf.h"
 #include "target/loader_machine.h"
+#include "target/loader_private.h"
 
 #include <errno.h>
 #include <string.h>
@@ -19,13 +20,6 @@ const char *const loader_ways[] = {
 	[LOADER_NAMED] = "its path",  [LOADER_RPATH] = "RPATH", [LOADER_LIBRARY_PATH] = "LD_LIBRARY_PATH",
 	[LOADER_RUNPATH] = "RUNPATH", [LOADER_CACHE] = CACHE,   [LOADER_DEFAULT] = "the loader's own folders",
 };
-
-void loader_file_clear(struct loader_file *file)
-{
-	free(file->path);
-	elf_dynamic_clear(&file->dynamic);
-	*file = (struct loader_file){ .path = NULL };
-}
 
 /* What a word behind '$' stands for; NULL: it is no such word, or has no meaning here. `*ret_length`: of the word. */
 static const char *dollar_value(const struct loader *loader, const char *text, const char *origin, size_t *ret_length)
@@ -96,43 +90,6 @@ int loader_folders(const struct loader *loader, const char *search_path, const c
 	}
 }
 
-int loader_read(const struct loader *loader, const char *path, struct loader_file *ret_file)
-{
-	const struct loader_program *program = &loader->program;
-	struct loader_file file = { .way = LOADER_NAMED };
-	cleanup_close int fd = tree_open(loader->root, path, &file.id);
-	int r;
-
-	if (fd < 0)
-		return fd;
-	r = elf_dynamic_read(fd, &file.dynamic);
-	if (r < 0)
-		return r;
-	file.path = strdup(path);
-	if (!file.path) {
-		elf_dynamic_clear(&file.dynamic);
-		return -ENOMEM;
-	}
-	*ret_file = file;
-	return file.dynamic.dynamic && file.dynamic.class == program->class &&
-	       file.dynamic.machine == program->machine && file.dynamic.big == program->big;
-}
-
-/* 1: this file fits. What does not is passed over, whatever is wrong with it. */
-static int try_file(const struct loader *loader, const char *path, enum loader_way way, struct loader_file *ret_file)
-{
-	cleanup_loader_file struct loader_file file = { .path = NULL };
-	int r = loader_read(loader, path, &file);
-
-	if (r == 1) {
-		*ret_file = file;
-		ret_file->way = way;
-		file = (struct loader_file){ .path = NULL };
-		return 1;
-	}
-	return r == -ENOMEM ? r : 0;
-}
-
 static int try_folder(const struct loader *loader, const char *folder, const char *name, enum loader_way way,
 		      struct loader_file *ret_file)
 {
@@ -147,12 +104,13 @@ static int try_folder(const struct loader *loader, const char *folder, const cha
 			int r;
 
 			text_add(&path, "%s/%s/%s", special, *h, name);
-			r = path.failed ? -ENOMEM : try_file(loader, path.data, way, ret_file);
-			if (r)
+			r = path.failed ? -ENOMEM : loader_try(loader, path.data, way, ret_file);
+			/* Whether the list goes on is decided by the last file that is tried in a folder. */
+			if (r && r != LOADER_LIST_ENDS)
 				return r;
 		}
 	}
-	return try_file(loader, plain, way, ret_file);
+	return loader_try(loader, plain, way, ret_file);
 }
 
 static int try_folders(const struct loader *loader, const struct words *folders, const char *name, enum loader_way way,
@@ -161,10 +119,16 @@ static int try_folders(const struct loader *loader, const struct words *folders,
 	for (size_t i = 0; i < folders->count; i++) {
 		int r = try_folder(loader, folders->items[i], name, way, ret_file);
 
+		/* What is wrong with a folder itself ends nothing. */
+		if (r == LOADER_LIST_ENDS && !tree_is_folder(loader->root, folders->items[i]))
+			continue;
+		/* glibc looks on in the next list then, musl nowhere. */
+		if (r == LOADER_LIST_ENDS && loader->program.libc != TARGET_LIBC_MUSL)
+			return LOADER_NONE;
 		if (r)
 			return r;
 	}
-	return 0;
+	return LOADER_NONE;
 }
 
 static int try_search_path(const struct loader *loader, const char *search_path, const char *origin, const char *name,
@@ -195,6 +159,8 @@ static int rank_of(const struct loader *loader, const struct ld_cache_entry *ent
 	return level ? -1 : rank;
 }
 
+/* A file that stops the loader counts when no other entry serves: not seen here is which entries are for other classes.
+ */
 static int try_cache(const struct loader *loader, const char *name, struct loader_file *ret_file)
 {
 	cleanup_loader_file struct loader_file best = { .path = NULL };
@@ -208,12 +174,12 @@ static int try_cache(const struct loader *loader, const char *name, struct loade
 		if (!ld_cache_entry(&loader->cache, i, &entry) || strcmp(entry.name, name) != 0)
 			continue;
 		rank = rank_of(loader, &entry);
-		if (rank < 0 || (best.path && rank >= best_rank))
+		if (rank < 0 || (best.path && !best.why_stopped && rank >= best_rank))
 			continue;
-		r = try_file(loader, entry.path, LOADER_CACHE, &file);
+		r = loader_try(loader, entry.path, LOADER_CACHE, &file);
 		if (r < 0)
 			return r;
-		if (!r)
+		if (r != LOADER_FOUND && (r != LOADER_STOPPED || best.path))
 			continue;
 		loader_file_clear(&best);
 		best = file;
@@ -221,10 +187,10 @@ static int try_cache(const struct loader *loader, const char *name, struct loade
 		file = (struct loader_file){ .path = NULL };
 	}
 	if (!best.path)
-		return 0;
+		return LOADER_NONE;
 	*ret_file = best;
 	best = (struct loader_file){ .path = NULL };
-	return 1;
+	return ret_file->why_stopped ? LOADER_STOPPED : LOADER_FOUND;
 }
 
 /* The search paths of the asker and of those that loaded it. musl knows no difference between RPATH and RUNPATH. */
@@ -255,10 +221,10 @@ static int find_named(const struct loader *loader, const char *name, const struc
 	if (r < 0 || !expanded)
 		return r;
 	whole = tree_whole(loader->folder, expanded);
-	return whole ? try_file(loader, whole, LOADER_NAMED, ret_file) : -ENOMEM;
+	return whole ? loader_try(loader, whole, LOADER_NAMED, ret_file) : -ENOMEM;
 }
 
-int loader_find(const struct loader *loader, const char *name, const struct loader_asker *asker,
+static int find(const struct loader *loader, const char *name, const struct loader_asker *asker,
 		struct loader_file *ret_file)
 {
 	const bool musl = loader->program.libc == TARGET_LIBC_MUSL;
@@ -281,6 +247,14 @@ int loader_find(const struct loader *loader, const char *name, const struct load
 	if (r == 0)
 		r = try_folders(loader, &loader->defaults, name, LOADER_DEFAULT, ret_file);
 	return r;
+}
+
+int loader_find(const struct loader *loader, const char *name, const struct loader_asker *asker,
+		struct loader_file *ret_file)
+{
+	int r = find(loader, name, asker, ret_file);
+
+	return r == LOADER_LIST_ENDS ? LOADER_NONE : r;
 }
 
 /* ---- Setting up ---- */

@@ -51,6 +51,13 @@ struct loader_file {
 	struct tree_id id;
 	struct elf_dynamic dynamic; /* owned */
 	enum loader_way way;
+	const char *why_stopped; /* in words that follow "which": "is a folder"; NULL: it is a library that fits */
+};
+
+enum loader_answer {
+	LOADER_NONE,    /* there is no such file */
+	LOADER_FOUND,   /* this file */
+	LOADER_STOPPED, /* the search ends at a file that is in the way and no library: the loader gives up */
 };
 
 struct loader {
@@ -79,8 +86,10 @@ void loader_clear(struct loader *loader);
 
 /*
  * Find the file for a name as the loader would for `asker` (NULL: for the program, which has no search paths of its
- * own). Files of another class, machine or byte order are passed over, and so is what is no ELF file. Returns 1 and a
- * file for loader_file_clear(), 0: none, or -ENOMEM.
+ * own). What does not open is passed over, and by glibc also an ELF file of another class or machine. Anything else
+ * that opens ends the search, library or not: a folder, a text for the linker, a file cut off, with musl a library for
+ * another machine. A link in a circle ends the list of folders it was met in. Returns one of enum loader_answer, with a
+ * file for loader_file_clear() unless it is LOADER_NONE, or -ENOMEM.
  */
 int loader_find(const struct loader *loader, const char *name, const struct loader_asker *asker,
 		struct loader_file *ret_file);

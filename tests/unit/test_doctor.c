@@ -449,6 +449,27 @@ static void two_openmp_runtimes_cost_unless_one_answers_for_both(void **state)
 	(void)assert_verdict(scene, "openmp-two-runtimes", DOCTOR_COSTS, "libgomp");
 }
 
+static void a_file_that_stops_the_loader_is_named_with_what_it_costs(void **state)
+{
+	struct scene *scene = *state;
+	const struct doctor_judgement *judgement;
+	struct library_stop stop = { .name = (char *)(uintptr_t) "libgomp.so.1",
+				     .path = (char *)(uintptr_t) "/env/libgomp.so.1",
+				     .needed_by = (char *)(uintptr_t) "prog",
+				     .why = "is a folder",
+				     .what_then = (char *)(uintptr_t) "the program does not start" };
+
+	(void)assert_verdict(scene, "library-in-the-way", DOCTOR_GOOD, "");
+	scene->libraries.stops = &stop;
+	scene->libraries.stop_count = 1;
+	judgement =
+		assert_verdict(scene, "library-in-the-way", DOCTOR_BLOCKED, "stops at /env/libgomp.so.1, which is a");
+	assert_string_equal(judgement->evidence[0],
+			    "/env/libgomp.so.1: is a folder, looked for as libgomp.so.1 by prog");
+	assert_string_equal(judgement->cost, "the program does not start");
+	assert_holds(judgement->remedy, "mv '/env/libgomp.so.1'");
+}
+
 static void what_a_file_cannot_tell_is_unknown(void **state)
 {
 	struct scene *scene = *state;
@@ -517,6 +538,7 @@ int main(void)
 		T(low_limits_are_listed_with_what_raises_them),
 		T(a_missing_library_names_the_package_that_brings_it),
 		T(two_openmp_runtimes_cost_unless_one_answers_for_both),
+		T(a_file_that_stops_the_loader_is_named_with_what_it_costs),
 		T(what_a_file_cannot_tell_is_unknown),
 		T(every_judgement_can_be_acted_on),
 	};

@@ -356,6 +356,77 @@ static void what_does_not_fit_says_why(void **state)
 			    "needs glibc, the program's C library is musl");
 }
 
+/* The loader gives up at "/env/libgomp.so.1", a folder, before it comes to the system's. */
+static void what_stops_the_loader_leaves_nobody_in_charge(void **state)
+{
+	static const char *const environment[] = { "LD_LIBRARY_PATH=/env", NULL };
+	cleanup_scene struct scene scene = { .tree = NULL };
+	const struct library *library;
+	const struct library_stop *stop;
+	json_t *of;
+
+	(void)state;
+	make_machine(&scene);
+	tree_make_folder(scene.tree, "/env/libgomp.so.1");
+	tree_make_elf(scene.tree, "/bin/prog",
+		      &(struct elf_make){ .interpreter = LINUX_LOADER, .needed = { "libgomp.so.1" } });
+	read_it(&scene, "/bin/prog", NULL);
+	assert_non_null(in_charge(&scene, LIBRARY_OPENMP));
+	assert_int_equal(scene.libraries->stop_count, 0);
+	read_it(&scene, "/bin/prog", environment);
+	assert_null(in_charge(&scene, LIBRARY_OPENMP));
+	assert_string_equal(scene.libraries->nobody[LIBRARY_OPENMP],
+			    "the loader looks for libgomp.so.1 and stops at '/env/libgomp.so.1', which is a folder");
+	/* It does not start at all. */
+	assert_null(in_charge(&scene, LIBRARY_ALLOCATOR));
+	assert_int_equal(scene.libraries->stop_count, 1);
+	stop = scene.libraries->stops;
+	assert_string_equal(stop->path, "/env/libgomp.so.1");
+	assert_string_equal(stop->needed_by, "prog");
+	assert_string_equal(stop->what_then, "the program does not start");
+	library = library_at(&scene, "/usr/lib/x86_64-linux-gnu/libgomp.so.1");
+	assert_true(library->usable && !library->loaded_by);
+	of = libraries_of_to_json(scene.libraries);
+	assert_string_equal(
+		json_string_value(json_object_get(json_array_get(json_object_get(of, "stopped_at"), 0), "path")),
+		"/env/libgomp.so.1");
+	json_decref(of);
+}
+
+static void an_import_that_fails_loads_nothing(void **state)
+{
+	static const char *const environment[] = { "LD_LIBRARY_PATH=/env", NULL };
+	cleanup_scene struct scene scene = { .tree = NULL };
+
+	(void)state;
+	make_machine(&scene);
+	add_torch(&scene);
+	add_sklearn(&scene);
+	tree_make_text(scene.tree, "/env/libtorch_cpu.so", "GROUP ( libtorch.so )\n");
+	/* RUNPATH is searched after LD_LIBRARY_PATH. */
+	read_it(&scene, "/v/bin/python3.11", environment);
+	assert_null(in_charge(&scene, LIBRARY_OPENMP));
+	assert_non_null(strstr(scene.libraries->nobody[LIBRARY_OPENMP], "/env/libtorch_cpu.so"));
+	assert_string_equal(scene.libraries->stops[0].what_then, "'import torch' fails");
+	assert_null(library_at(&scene, DIST "/torch/lib/libgomp.so.1")->loaded_by);
+	assert_non_null(strstr(scene.libraries->nobody[LIBRARY_ALLOCATOR], "malloc is the C library's"));
+}
+
+static void a_preload_that_stops_the_loader_is_left_out(void **state)
+{
+	static const char *const environment[] = { "LD_PRELOAD=/usr/lib/x86_64-linux-gnu/libjemalloc.so:libgomp.so.1",
+						   NULL };
+	cleanup_scene struct scene scene = { .tree = NULL };
+
+	(void)state;
+	make_machine(&scene);
+	read_it(&scene, "/v/bin/python3.11", environment);
+	assert_string_equal(in_charge(&scene, LIBRARY_OPENMP)->loaded_by, "LD_PRELOAD");
+	assert_null(in_charge(&scene, LIBRARY_ALLOCATOR));
+	assert_non_null(strstr(scene.libraries->nobody[LIBRARY_ALLOCATOR], "libjemalloc.so', which is too short"));
+	assert_string_equal(scene.libraries->stops[0].what_then, "the preload is left out");
+}
+
 static void without_a_cache_configured_folders_are_for_paths_only(void **state)
 {
 	cleanup_scene struct scene scene = { .tree = tree_make(), .root = SYSROOT_INIT };
@@ -478,6 +549,9 @@ int main(void)
 		cmocka_unit_test(a_preload_of_the_same_soname_takes_the_wheels_place),
 		cmocka_unit_test(a_program_that_is_linked_with_one_is_told),
 		cmocka_unit_test(what_does_not_fit_says_why),
+		cmocka_unit_test(what_stops_the_loader_leaves_nobody_in_charge),
+		cmocka_unit_test(an_import_that_fails_loads_nothing),
+		cmocka_unit_test(a_preload_that_stops_the_loader_is_left_out),
 		cmocka_unit_test(without_a_cache_configured_folders_are_for_paths_only),
 		cmocka_unit_test(a_large_folder_of_packages_is_not_walked),
 		cmocka_unit_test(the_documents_say_for_whom_and_why),

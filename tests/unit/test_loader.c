@@ -20,6 +20,7 @@
 #include <elf.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 
 static int memory_file(const void *bytes, size_t length)
 {
@@ -226,7 +227,7 @@ static void assert_found(const struct loader *loader, const struct loader_asker 
 	cleanup_loader_file struct loader_file file = { .path = NULL };
 	int r = loader_find(loader, "libx.so.1", asker, &file);
 
-	assert_int_equal(r, *path ? 1 : 0);
+	assert_int_equal(r, *path ? LOADER_FOUND : LOADER_NONE);
 	if (!r)
 		return;
 	assert_string_equal(file.path, path);
@@ -291,14 +292,132 @@ static void what_does_not_fit_is_passed_over(void **state)
 
 	(void)state;
 	tree_make_elf(tree, "/app/bin/prog", &program_64);
-	tree_make_text(tree, "/one/libx.so.1", "GROUP ( /lib/libx.so.2 )\n");
 	tree_make_elf(tree, "/two/libx.so.1", &(struct elf_make){ .class = 32, .machine = EM_386 });
 	tree_make_elf(tree, "/three/libx.so.1", &(struct elf_make){ .machine = EM_AARCH64 });
-	tree_make_folder(tree, "/four/libx.so.1");
+	tree_make_elf(tree, "/four/libx.so.1", &(struct elf_make){ .class = 32, .machine = EM_PPC, .big = true });
 	tree_make_link(tree, "/five/libx.so.1", "/nowhere");
+	tree_make_text(tree, "/no-folder", "");
 	tree_make_elf(tree, "/work/six/libx.so.1", &plain_library);
-	set_up(&loader, &root, tree, TARGET_LIBC_GLIBC, false, "/one:/two;/three:/four:/five:six");
+	set_up(&loader, &root, tree, TARGET_LIBC_GLIBC, false, "/two;/three:/four:/five:/no-folder:six");
 	assert_found(&loader, NULL, "/work/six/libx.so.1", LOADER_LIBRARY_PATH);
+	loader_clear(&loader);
+	sysroot_close(&root);
+	set_up(&loader, &root, tree, TARGET_LIBC_MUSL, false, "/five:/no-folder:six");
+	assert_found(&loader, NULL, "/work/six/libx.so.1", LOADER_LIBRARY_PATH);
+}
+
+/* One way to be in the way of /good/libx.so.1: a file of these bytes, an ELF file, a link, a folder or a pipe. */
+static const struct obstacle {
+	const char *what, *text, *link;
+	const struct elf_make *elf;
+	size_t cut; /* length of the ELF file; 0: whole */
+	enum loader_answer glibc, musl;
+	const char *why; /* where glibc's loader stops */
+} obstacles[] = {
+	{ .what = "folder", .glibc = LOADER_STOPPED, .musl = LOADER_STOPPED, .why = "is a folder" },
+	{ .what = "pipe", .glibc = LOADER_STOPPED, .musl = LOADER_STOPPED, .why = "for which the loader would wait" },
+	{ .what = "empty", .text = "", .glibc = LOADER_STOPPED, .musl = LOADER_STOPPED, .why = "is too short" },
+	{ .what = "short text",
+	  .text = "GROUP ( /lib/libx.so.2 )\n",
+	  .glibc = LOADER_STOPPED,
+	  .musl = LOADER_STOPPED,
+	  .why = "is too short" },
+	{ .what = "text",
+	  .text = "/* GNU ld script: use the shared library, but some functions are in the static one */ GROUP ( "
+		  "libx.so.2 )",
+	  .glibc = LOADER_STOPPED,
+	  .musl = LOADER_STOPPED,
+	  .why = "is no ELF file" },
+	{ .what = "cut off in its headers",
+	  .elf = &plain_library,
+	  .cut = 100,
+	  .glibc = LOADER_STOPPED,
+	  .musl = LOADER_STOPPED,
+	  .why = "is cut off" },
+	{ .what = "big-endian",
+	  .elf = &(struct elf_make){ .big = true },
+	  .glibc = LOADER_STOPPED,
+	  .musl = LOADER_STOPPED,
+	  .why = "byte order" },
+	{ .what = "another machine",
+	  .elf = &(struct elf_make){ .machine = EM_AARCH64 },
+	  .glibc = LOADER_FOUND,
+	  .musl = LOADER_STOPPED,
+	  .why = "is for another machine" },
+	{ .what = "circle", .link = "libx.so.1", .glibc = LOADER_NONE, .musl = LOADER_NONE },
+	{ .what = "through a file", .link = "/app/bin/prog/x", .glibc = LOADER_NONE, .musl = LOADER_FOUND },
+};
+
+static void put_obstacle(const char *tree, const struct obstacle *obstacle)
+{
+	static const char path[] = "/way/libx.so.1";
+	unsigned char bytes[ELF_MAKE_MAX];
+	char whole[256];
+
+	if (obstacle->text)
+		tree_make_text(tree, path, obstacle->text);
+	else if (obstacle->link)
+		tree_make_link(tree, path, obstacle->link);
+	else if (obstacle->elf && obstacle->cut) {
+		(void)elf_make_bytes(obstacle->elf, bytes);
+		tree_make_bytes(tree, path, bytes, obstacle->cut);
+	} else if (obstacle->elf)
+		tree_make_elf(tree, path, obstacle->elf);
+	else if (strcmp(obstacle->what, "folder") == 0)
+		tree_make_folder(tree, path);
+	else {
+		tree_make_folder(tree, "/way");
+		(void)snprintf(whole, sizeof(whole), "%s%s", tree, path);
+		assert_int_equal(mkfifo(whole, 0600), 0);
+	}
+}
+
+static void what_opens_and_is_no_library_ends_the_search(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < 2 * ARRAY_SIZE(obstacles); i++) {
+		const struct obstacle *obstacle = &obstacles[i / 2];
+		const bool musl = i % 2;
+		cleanup_tree char *tree = tree_make();
+		cleanup_loader struct loader loader = { .root = NULL };
+		cleanup_sysroot struct sysroot root = SYSROOT_INIT;
+		cleanup_loader_file struct loader_file file = { .path = NULL };
+		const enum loader_answer wanted = musl ? obstacle->musl : obstacle->glibc;
+		int r;
+
+		tree_make_elf(tree, "/app/bin/prog", &program_64);
+		tree_make_elf(tree, "/good/libx.so.1", &plain_library);
+		put_obstacle(tree, obstacle);
+		set_up(&loader, &root, tree, musl ? TARGET_LIBC_MUSL : TARGET_LIBC_GLIBC, false, "/way:/good");
+		r = loader_find(&loader, "libx.so.1", NULL, &file);
+		if (r != (int)wanted)
+			fail_msg("%s, %s: %d", obstacle->what, musl ? "musl" : "glibc", r);
+		if (r == LOADER_FOUND)
+			assert_string_equal(file.path, "/good/libx.so.1");
+		if (r != LOADER_STOPPED)
+			continue;
+		assert_string_equal(file.path, "/way/libx.so.1");
+		if (!musl && !strstr(file.why_stopped, obstacle->why))
+			fail_msg("%s: %s", obstacle->what, file.why_stopped);
+	}
+}
+
+/* Only this list: the next one, here the cache, is looked at. */
+static void a_link_in_a_circle_ends_glibcs_list(void **state)
+{
+	static const char *const cached[] = { "libx.so.1", "/cached/libx.so.1", NULL };
+	cleanup_tree char *tree = tree_make();
+	cleanup_loader struct loader loader = { .root = NULL };
+	cleanup_sysroot struct sysroot root = SYSROOT_INIT;
+
+	(void)state;
+	tree_make_elf(tree, "/app/bin/prog", &program_64);
+	tree_make_cache(tree, cached, false);
+	tree_make_elf(tree, cached[1], &plain_library);
+	tree_make_elf(tree, "/good/libx.so.1", &plain_library);
+	tree_make_link(tree, "/way/libx.so.1", "libx.so.1");
+	set_up(&loader, &root, tree, TARGET_LIBC_GLIBC, false, "/way:/good");
+	assert_found(&loader, NULL, cached[1], LOADER_CACHE);
 }
 
 static void the_dollar_words_are_put_in(void **state)
@@ -406,10 +525,10 @@ static void a_library_is_loaded_once_and_who_comes_first_decides(void **state)
 	tree_make_link(tree, "/env/again.so", "libb.so");
 	set_up(&loader, &root, tree, TARGET_LIBC_GLIBC, false, "/env");
 	assert_int_equal(image_start(&image, &loader, "program"), 0);
-	assert_int_equal(image_add(&image, "/pre/other-name.so", "preload"), 1);
+	assert_int_equal(image_add(&image, "/pre/other-name.so", "preload", NULL), 1);
 	assert_int_equal(image_fill(&image, 0, &missing), 0);
-	assert_int_equal(image_add(&image, "again.so", "later"), 1); /* the same file by another name */
-	assert_int_equal(image_add(&image, "libnone.so", "later"), 0);
+	assert_int_equal(image_add(&image, "again.so", "later", NULL), 1); /* the same file by another name */
+	assert_int_equal(image_add(&image, "libnone.so", "later", NULL), 0);
 	assert_int_equal(image.count, ARRAY_SIZE(expected));
 	for (size_t i = 0; i < image.count; i++)
 		assert_string_equal(image.objects[i]->file.path, expected[i]);
@@ -432,6 +551,8 @@ int main(void)
 		cmocka_unit_test(names_are_searched_in_the_order_of_ld_so),
 		cmocka_unit_test(another_users_rights_shut_the_environment_out),
 		cmocka_unit_test(what_does_not_fit_is_passed_over),
+		cmocka_unit_test(what_opens_and_is_no_library_ends_the_search),
+		cmocka_unit_test(a_link_in_a_circle_ends_glibcs_list),
 		cmocka_unit_test(the_dollar_words_are_put_in),
 		cmocka_unit_test(musl_has_its_own_list_and_no_cache),
 		cmocka_unit_test(a_variant_for_this_cpu_is_preferred),

@@ -189,6 +189,66 @@ static void a_version_that_is_missing_makes_a_library_unusable_as_it_does_for_th
 	}
 }
 
+/* A file of every kind in the way of w/good/libx.so.1, which prints "good"; what the program does is the truth. */
+static void what_stops_the_loader_stops_us(void **state)
+{
+	static const char *const obstacles[] = {
+		"true",
+		"mkdir libx.so.1",
+		": >libx.so.1",
+		"echo 'GROUP ( /x )' >libx.so.1",
+		"yes 'GROUP ( /x )' | head -c 400 >libx.so.1",
+		"head -c 500 ../good/libx.so.1 >libx.so.1",
+		"cp ../good/libx.so.1 .; printf '\\1' | dd of=libx.so.1 bs=1 seek=4 conv=notrunc",    /* class */
+		"cp ../good/libx.so.1 .; printf '\\2' | dd of=libx.so.1 bs=1 seek=5 conv=notrunc",    /* byte order */
+		"cp ../good/libx.so.1 .; printf '\\125' | dd of=libx.so.1 bs=1 seek=18 conv=notrunc", /* machine */
+		"ln -s /nowhere libx.so.1",
+		"ln -s libx.so.1 libx.so.1",
+		"ln -s /dev/null/x libx.so.1",
+		"ln -s /dev/null libx.so.1",
+		"mkfifo libx.so.1", /* the program waits until it is ended */
+	};
+	unsigned stopped = 0;
+
+	(void)state;
+	if (!shell("mkdir -p $T/w/good; cd $T/w; echo 'int x(void) { return 0; }' >x.c;"
+		   "echo 'int x(void); int main(void) { return x(); }' >m.c;"
+		   "gcc -shared -fPIC -Wl,-soname,libx.so.1 x.c -o good/libx.so.1; gcc m.c good/libx.so.1 -o m")) {
+		print_message("# no gcc here\n");
+		skip();
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(obstacles); i++) {
+		cleanup_sysroot struct sysroot root = SYSROOT_INIT;
+		cleanup_loader struct loader loader = { .root = NULL };
+		cleanup_loader_file struct loader_file file = { .path = NULL };
+		cleanup_program struct program program = { .path = NULL };
+		struct loader_program of = { .path = NULL };
+		char path[PATH_MAX], search_path[PATH_MAX], line[PATH_MAX];
+		struct err err = { 0 };
+		int r;
+
+		(void)snprintf(path, sizeof(path), "%s/w/m", tree);
+		(void)snprintf(search_path, sizeof(search_path), "%s/w/way:%s/w/good", tree, tree);
+		(void)snprintf(line, sizeof(line), "rm -rf $T/w/way; mkdir $T/w/way; cd $T/w/way; %s", obstacles[i]);
+		assert_true(shell(line));
+		assert_int_equal(sysroot_open(&root, "/", &err), 0);
+		assert_int_equal(program_follow(&root, path, NULL, "/", &program, &err), 0);
+		of = (struct loader_program){ program.path,  program.libc, program.machine,
+					      program.class, program.big,  false };
+		assert_int_equal(loader_init(&loader, &root, &of, search_path, "/", &err), 0);
+		r = loader_find(&loader, "libx.so.1", NULL, &file);
+		assert_int_equal(r == LOADER_FOUND,
+				 shell("LD_LIBRARY_PATH=$T/w/way:$T/w/good timeout 1 $T/w/m </dev/null"));
+		/* It names the file where it gives up there, and the library where it finds none. */
+		if (i + 1 < ARRAY_SIZE(obstacles))
+			assert_int_equal(r == LOADER_STOPPED,
+					 shell("! LD_LIBRARY_PATH=$T/w/way:$T/w/good $T/w/m 2>$T/w/said;"
+					       "grep 'libraries: /' $T/w/said"));
+		stopped += r == LOADER_STOPPED;
+	}
+	assert_int_equal(stopped, 8);
+}
+
 static void a_musl_program_finds_its_own(void **state)
 {
 	cleanup_sysroot struct sysroot root = SYSROOT_INIT;
@@ -227,6 +287,7 @@ int main(void)
 		cmocka_unit_test(programs_of_this_machine_load_what_we_say),
 		cmocka_unit_test(every_way_of_finding_a_library_is_the_loaders),
 		cmocka_unit_test(a_version_that_is_missing_makes_a_library_unusable_as_it_does_for_the_loader),
+		cmocka_unit_test(what_stops_the_loader_stops_us),
 		cmocka_unit_test(a_musl_program_finds_its_own),
 	};
 

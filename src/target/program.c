@@ -8,10 +8,10 @@
 #include "target/pyenv.h"
 #include "target/script.h"
 #include "target/search.h"
+#include "target/secure.h"
 #include "target/tree.h"
 
 #include <string.h>
-#include <sys/stat.h>
 
 enum {
 	STEPS_MAX = 12,
@@ -120,18 +120,15 @@ static int arrive(struct walk *walk, const char *path, struct err *err)
 	cleanup_free char *loader = NULL;
 	struct program *program = walk->program;
 	struct elf_facts facts = { 0 };
-	struct stat status = { .st_mode = 0 };
 	int r = fd < 0 ? fd : elf_read(fd, &facts);
 
-	if (r == 0 && fstat(fd, &status) < 0)
-		r = -errno;
 	loader = facts.loader;
 	if (r < 0)
 		return err_errno(err, r, "cannot read '%s'", path);
 	program->machine = facts.machine;
 	program->class = facts.class;
 	program->big = facts.big;
-	program->secure = status.st_mode & (S_ISUID | S_ISGID);
+	program->secure = secure_start(fd);
 	program->libc = loader ? target_libc_of(loader) : TARGET_LIBC_NONE;
 	program->path = strdup(path);
 	return program->path ? 0 : err_nomem(err);

@@ -21,7 +21,7 @@ struct program {
 	bool followed;   /* `path` is not the file that was named */
 	unsigned machine, class; /* e_machine; 32 or 64 */
 	bool big;                /* byte order */
-	bool secure;             /* set-user-id or the like */
+	bool secure;             /* it gets other rights than ours (secure.h) */
 	enum target_libc libc;
 };
 

@@ -6,11 +6,11 @@
 #include "target/elf.h"
 #include "target/script.h"
 #include "target/search.h"
+#include "target/secure.h"
 
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/xattr.h>
 
 enum {
 	CHAIN_MAX = 5,  /* #! lines in one execve(): the kernel answers ELOOP to more */
@@ -53,45 +53,44 @@ enum target_libc target_libc_of(const char *loader)
 }
 
 /* May the kernel run this file, as far as its kind and mode go? Opens nothing: a FIFO would wait. */
-static int check_file(const char *path, struct stat *ret_status, struct err *err)
+static int check_file(const char *path, struct err *err)
 {
+	struct stat status;
 	int r;
 
-	if (stat(path, ret_status) < 0) {
+	if (stat(path, &status) < 0) {
 		r = -errno;
 		return err_errno(err, r, "cannot run '%s'", path);
 	}
-	if (S_ISDIR(ret_status->st_mode))
+	if (S_ISDIR(status.st_mode))
 		return err_errno(err, -EISDIR, "cannot run '%s'", path);
-	if (!S_ISREG(ret_status->st_mode))
+	if (!S_ISREG(status.st_mode))
 		return err_set(err, -EACCES, "cannot run '%s': not a regular file", path);
 	if (faccessat(AT_FDCWD, path, X_OK, AT_EACCESS) < 0) {
 		r = -errno;
 		(void)err_errno(err, r, "cannot run '%s'", path);
-		if (r == -EACCES && !(ret_status->st_mode & (S_IXUSR | S_IXGRP | S_IXOTH)))
+		if (r == -EACCES && !(status.st_mode & (S_IXUSR | S_IXGRP | S_IXOTH)))
 			(void)err_hint(err, "'chmod +x' makes a file executable");
 		return r;
 	}
 	return 0;
 }
 
-/* The end of the walk: `path` is what runs. `status` may be of a file we may run but not read. */
-static int arrive(struct walk *walk, const char *path, const struct stat *status, struct err *err)
+/* The end of the walk: `path` is what runs. It may be a file that we may run but not read. */
+static int arrive(struct walk *walk, const char *path, struct err *err)
 {
 	struct target *found = walk->found;
-	/* Set-group-id without group execution is an old mark for file locking. */
-	const mode_t set_group = S_ISGID | S_IXGRP;
+	cleanup_close int fd = open(path, O_PATH | O_CLOEXEC);
 
 	free(found->interpreter);
 	found->interpreter = strdup(path);
 	if (!found->interpreter)
 		return err_nomem(err);
-	found->set_id = (status->st_mode & S_ISUID) || (status->st_mode & set_group) == set_group ||
-			getxattr(path, "security.capability", NULL, 0) > 0;
+	found->set_id = fd >= 0 && secure_start(fd);
 	return 0;
 }
 
-static int arrive_elf(struct walk *walk, const char *path, int fd, const struct stat *status, struct err *err)
+static int arrive_elf(struct walk *walk, const char *path, int fd, struct err *err)
 {
 	struct elf_facts facts = { 0 };
 	cleanup_free char *loader = NULL;
@@ -117,7 +116,7 @@ static int arrive_elf(struct walk *walk, const char *path, int fd, const struct 
 		found->libc = target_libc_of(path); /* a loader run by hand loads what follows */
 	else
 		found->libc = TARGET_LIBC_NONE;
-	return arrive(walk, path, status, err);
+	return arrive(walk, path, err);
 }
 
 /* `env NAME`: env searches NAME like execvp(). What only env can tell ends the walk at env itself. */
@@ -145,18 +144,17 @@ static int walk_file(struct walk *walk, const char *path, unsigned depth, struct
 	cleanup_close int fd = -1;
 	struct script_line line;
 	char bytes[SCRIPT_LINE_MAX] = { 0 };
-	struct stat status;
 	ssize_t length;
 	bool followed;
 	int r;
 
-	r = check_file(path, &status, err);
+	r = check_file(path, err);
 	if (r < 0)
 		return r;
 	/* It was a regular file a moment ago; if it no longer is, still do not wait for it. */
 	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	if (fd < 0 && (errno == EACCES || errno == EPERM))
-		return arrive(walk, path, &status, err); /* mode 0111: may be run, not read */
+		return arrive(walk, path, err); /* mode 0111: may be run, not read */
 	if (fd < 0) {
 		r = -errno;
 		return err_errno(err, r, "cannot read '%s'", path);
@@ -167,7 +165,7 @@ static int walk_file(struct walk *walk, const char *path, unsigned depth, struct
 		return err_errno(err, r, "cannot read '%s'", path);
 	}
 	if (elf_begins(bytes, (size_t)length))
-		return arrive_elf(walk, path, fd, &status, err);
+		return arrive_elf(walk, path, fd, err);
 	if (!script_parse(bytes, (size_t)length, &line))
 		return -ENOEXEC; /* not an error yet: the shell takes it */
 	if (depth == CHAIN_MAX)

@@ -22,8 +22,7 @@ struct target {
 	char *path;        /* the file execve() gets */
 	char *interpreter; /* the ELF file that runs in the end: `path` itself, or the end of its #! chain */
 	bool script;       /* `path` begins with #! */
-	bool set_id;  /* set-user-id, set-group-id or file capabilities: the loader drops LD_PRELOAD and GLIBC_TUNABLES
-		       */
+	bool set_id; /* started by us it gets other rights (secure.h): the loader drops LD_PRELOAD and GLIBC_TUNABLES */
 	bool foreign; /* ELF class or machine is not ours: our preloads do not fit */
 	enum target_libc libc;
 	unsigned elf_machine; /* e_machine of `interpreter`; 0 unknown */

@@ -19,7 +19,6 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
-#include <sys/xattr.h>
 
 static char folder[] = "/tmp/fettle-target-XXXXXX";
 
@@ -274,22 +273,28 @@ static void scripts_that_start_each_other_end(void **state)
 	assert_int_equal(read_error("around", in_folder("path"), &err), -ELOOP);
 }
 
+/* What the marks mean is secure_start()'s to say; here, that they are looked for on the right file. */
 static void marks_of_privilege_count_where_the_kernel_looks(void **state)
 {
+	enum { NOBODY = 65534 };
 	static const struct {
 		mode_t mode;
 		bool set_id;
-	} rows[] = { { 0755, false }, { 04755, true }, { 02755, true }, { 02745, false } };
-	/* VFS_CAP_REVISION_2 with CAP_NET_RAW permitted */
-	static const unsigned char capability[20] = { 0, 0, 0, 2, 0, 0x20 };
+	} rows[] = { { 0755, false }, { 04755, true }, { 04711, true } };
 	char line[PATH_MAX + 8];
 	struct err err = { 0 };
 
 	(void)state;
+	if (geteuid() != 0) {
+		print_message("# only root gives files away\n");
+		skip();
+	}
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		cleanup_target struct target *direct = NULL, *through = NULL, *script_itself = NULL;
 
 		copy_true(in_folder("marked"), rows[i].mode);
+		assert_int_equal(chown(in_folder("marked"), NOBODY, 0), 0);
+		assert_int_equal(chmod(in_folder("marked"), rows[i].mode), 0);
 		assert_int_equal(target_read(in_folder("marked"), NULL, &direct, &err), 0);
 		assert_int_equal(direct->set_id, rows[i].set_id);
 		/* A script's interpreter brings its own mark; the script's own means nothing to Linux. */
@@ -297,17 +302,10 @@ static void marks_of_privilege_count_where_the_kernel_looks(void **state)
 		assert_int_equal(target_read(script("through", line), NULL, &through, &err), 0);
 		assert_int_equal(through->set_id, rows[i].set_id);
 		write_file(in_folder("itself"), "#!/bin/sh\n", 10, rows[i].mode);
+		assert_int_equal(chown(in_folder("itself"), NOBODY, 0), 0);
+		assert_int_equal(chmod(in_folder("itself"), rows[i].mode), 0);
 		assert_int_equal(target_read(in_folder("itself"), NULL, &script_itself, &err), 0);
 		assert_false(script_itself->set_id);
-	}
-	copy_true(in_folder("capable"), 0755);
-	if (setxattr(in_folder("capable"), "security.capability", capability, sizeof(capability), 0) == 0) {
-		cleanup_target struct target *target = NULL;
-
-		assert_int_equal(target_read(in_folder("capable"), NULL, &target, &err), 0);
-		assert_true(target->set_id);
-	} else {
-		print_message("file capabilities not tried: %s\n", strerror(errno));
 	}
 }
 

@@ -103,7 +103,7 @@ static int include_below(struct conf *conf, const char *folder, const char *patt
 	if (strpbrk(part, "*?[") && conf->reads++ >= READS_MAX)
 		return 0;
 	if (strpbrk(part, "*?["))
-		r = tree_names(conf->root, folder, &names);
+		r = tree_names(conf->root, folder, false, &names);
 	else
 		r = words_add(&names, part);
 	if (r < 0)

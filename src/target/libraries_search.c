@@ -112,7 +112,7 @@ static int add_path(struct gather *gather, const struct candidate *candidate)
 static int add_folder(struct gather *gather, const char *folder, enum library_place place, const char *found)
 {
 	cleanup_words struct words names = { 0 };
-	int r = tree_names(gather->request->root, folder, &names);
+	int r = tree_names(gather->request->root, folder, false, &names);
 
 	if (r < 0)
 		return r == -ENOMEM ? r : 0;

@@ -100,7 +100,7 @@ static int find_repaired(const struct sysroot *root, const char *site, struct pa
 {
 	static const char end[] = ".libs";
 	cleanup_words struct words names = { 0 };
-	int r = tree_names(root, site, &names);
+	int r = tree_names(root, site, false, &names);
 
 	if (r < 0)
 		return r == -ENOMEM ? r : 0;
@@ -134,7 +134,7 @@ int packages_find(const struct sysroot *root, const struct python *python, struc
 static int list_libraries(const struct sysroot *root, const char *folder, struct words *paths)
 {
 	cleanup_words struct words names = { 0 };
-	int r = tree_names(root, folder, &names);
+	int r = tree_names(root, folder, false, &names);
 
 	if (r < 0)
 		return r == -ENOMEM ? r : 0;
@@ -174,7 +174,7 @@ static int find_module(const struct sysroot *root, const struct package *package
 		return -ENOMEM;
 	if (!strchr(module, '*'))
 		return tree_is_file(root, path) ? words_take(paths, TAKE(path)) : 0;
-	r = tree_names(root, folder, &names);
+	r = tree_names(root, folder, false, &names);
 	if (r < 0)
 		return r == -ENOMEM ? r : 0;
 	for (size_t i = 0; i < names.count; i++) {

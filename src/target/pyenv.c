@@ -133,7 +133,7 @@ static int version_folder(const struct sysroot *root, const char *top, const cha
 		*ret_folder = TAKE(exact);
 		return 0;
 	}
-	if (tree_names(root, versions, &installed) == -ENOMEM)
+	if (tree_names(root, versions, false, &installed) == -ENOMEM)
 		return -ENOMEM;
 	for (size_t i = 0; i < installed.count; i++) {
 		if (answers_to(installed.items[i], version) && (!newest || strverscmp(installed.items[i], newest) > 0))

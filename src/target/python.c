@@ -158,7 +158,7 @@ static int only_lib(const struct python_finder *finder, const char *prefix, char
 	cleanup_free char *lib = tree_join(prefix, "lib");
 	const char *only = NULL;
 
-	if (!lib || tree_names(finder->root, lib, &names) == -ENOMEM)
+	if (!lib || tree_names(finder->root, lib, false, &names) == -ENOMEM)
 		return -ENOMEM;
 	for (size_t i = 0; i < names.count; i++) {
 		if (!python_is(names.items[i]) || !strchr(names.items[i], '.'))

@@ -77,7 +77,7 @@ static int add_site(struct python_finder *finder, const char *path)
 	bool added = false;
 	int r = add_folder(finder, &finder->python->sites, path, &added);
 
-	if (r == 0 && added && tree_names(finder->root, path, &names) == -ENOMEM)
+	if (r == 0 && added && tree_names(finder->root, path, finder->hidden, &names) == -ENOMEM)
 		r = -ENOMEM;
 	for (size_t i = 0; r == 0 && i < names.count; i++) {
 		const size_t length = strlen(names.items[i]);
@@ -161,6 +161,33 @@ static int add_path(struct python_finder *finder)
 	return 0;
 }
 
+/*
+ * CPython once read .pth files whose names begin with a dot. It no longer does since 3.13, and since 3.12.2, 3.11.8,
+ * 3.10.14, 3.9.19 and 3.8.19 (gh-113659), and distributions have put that into older ones: the interpreter's own
+ * site.py says which it is. Without one, as in a frozen library, it is taken for a newer one.
+ */
+static int find_hidden(struct python_finder *finder)
+{
+	static const char *const libs[] = { "lib", "lib64" };
+
+	for (size_t i = 0; finder->lib && i < ARRAY_SIZE(libs); i++) {
+		cleanup_text struct text path = TEXT_INIT;
+		cleanup_free char *code = NULL;
+		size_t length = 0;
+		int r;
+
+		text_add(&path, "%s/%s/%s/site.py", finder->python->base_prefix, libs[i], finder->lib);
+		r = path.failed ? -ENOMEM : tree_read(finder->root, path.data, PYTHON_CONFIG_MAX, &code, &length);
+		if (r == -ENOMEM)
+			return r;
+		if (r == 0) {
+			finder->hidden = !strstr(code, "startswith(\".\")");
+			return 0;
+		}
+	}
+	return 0;
+}
+
 int python_add_folders(struct python_finder *finder)
 {
 	const struct python *python = finder->python;
@@ -169,6 +196,9 @@ int python_add_folders(struct python_finder *finder)
 	int r = add_path(finder);
 
 	if (r < 0 || finder->flags.no_site)
+		return r;
+	r = find_hidden(finder);
+	if (r < 0)
 		return r;
 	if (finder->config) {
 		if (python_config_value(finder->config, "include-system-site-packages", &include) == -ENOMEM)

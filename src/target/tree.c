@@ -105,7 +105,7 @@ static int compare_names(const void *a, const void *b)
 	return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-int tree_names(const struct sysroot *root, const char *folder, struct words *names)
+int tree_names(const struct sysroot *root, const char *folder, bool hidden, struct words *names)
 {
 	cleanup_close int fd = sysroot_open_file(root, folder);
 	cleanup_dir DIR *stream = NULL;
@@ -121,7 +121,7 @@ int tree_names(const struct sysroot *root, const char *folder, struct words *nam
 		return -errno;
 	fd = -1;
 	while (r == 0 && seen++ < TREE_NAMES_MAX && (entry = readdir(stream))) {
-		if (entry->d_name[0] != '.')
+		if (hidden || entry->d_name[0] != '.')
 			r = words_add(names, entry->d_name);
 	}
 	/* The order on the disk is nobody's: the same tree must give the same answer. */

@@ -39,11 +39,11 @@ int tree_read(const struct sysroot *root, const char *path, size_t most, char **
 ssize_t tree_read_head(const struct sysroot *root, const char *path, char *buffer, size_t size);
 
 /*
- * Append the names in a folder, but for those that begin with a dot, in the order of their bytes. A folder of
+ * Append the names in a folder, those that begin with a dot only if `hidden`, in the order of their bytes. A folder of
  * thousands of names is read as far as TREE_NAMES_MAX. Returns 0 or -errno (-ENOENT, -ENOTDIR ...).
  */
 enum { TREE_NAMES_MAX = 65536 };
-int tree_names(const struct sysroot *root, const char *folder, struct words *names);
+int tree_names(const struct sysroot *root, const char *folder, bool hidden, struct words *names);
 
 /* The path of the same file without links, as seen below the root. Returns 0 or -errno. The caller frees it. */
 int tree_real_path(const struct sysroot *root, const char *path, char **ret_path);

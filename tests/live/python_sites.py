@@ -19,7 +19,7 @@ print(json.dumps([sys.path, sys.prefix, sys.base_prefix, "%d.%d" % sys.version_i
 
 
 def interpreters(folder):
-    """This machine's, and a venv of each kind on them; a shim of pyenv may be among them."""
+    """This machine's, and a venv of each kind on them; a shim of pyenv may be among them. Of other versions one venv."""
     found = [p for p in ("/usr/bin/python3", shutil.which("python3")) if p and os.path.exists(p)]
     for number, python in enumerate(dict.fromkeys(found)):
         yield python
@@ -28,6 +28,10 @@ def interpreters(folder):
             command = [python, "-m", "venv", "--without-pip", *options, str(venv)]
             if subprocess.run(command, capture_output=True).returncode == 0:
                 yield str(venv / "bin/python3")
+    for python in sorted(pathlib.Path.home().glob(".pyenv/versions/3.*/bin/python3")):
+        venv = folder / f"of-{python.parent.parent.name}"
+        if subprocess.run([str(python), "-m", "venv", "--without-pip", str(venv)], capture_output=True).returncode == 0:
+            yield str(venv / "bin/python3")
 
 
 def folders(paths, extra):
@@ -59,11 +63,17 @@ def main(arguments):
         folder = pathlib.Path(name)
         extra = str(folder / "extra")
         os.mkdir(extra)
+        os.mkdir(folder / "hidden-packages")
         for python in interpreters(folder):
+            # Whether a .pth file with such a name is read depends on the version.
+            for site in pathlib.Path(python).parent.parent.glob("lib/python3*/site-packages"):
+                if folder in site.parents:
+                    (site / ".hidden.pth").write_text(f"{folder}/hidden-packages\n")
             version = subprocess.run([python, "-c", "import sys; print('python%d.%d' % sys.version_info[:2])"],
                                      capture_output=True, text=True).stdout.strip()
             os.makedirs(folder / ".local/lib" / version / "site-packages", exist_ok=True)
-            for flags in ([], ["-I"], ["-s"], ["-E"], ["-S"]):
+            other = "/of-" in python
+            for flags in [[]] if other else ([], ["-I"], ["-s"], ["-E"], ["-S"]):
                 kept = {k: os.environ[k] for k in ("PATH", "LD_LIBRARY_PATH", "PYENV_VERSION") if k in os.environ}
                 environment = {**kept, "HOME": name, "PYTHONPATH": extra}
                 count += 1

@@ -336,6 +336,27 @@ static void pythonpath_and_pth_files_add_folders(void **state)
 	assert_words(&look(&scene, "/v/bin/python", environment, ignored)->sites, without);
 }
 
+static void hidden_pth_files_count_where_site_reads_them(void **state)
+{
+	static const char *const with[] = { "/v/lib/python3.11/site-packages", "/hidden", "/shown", NULL };
+	static const char *const without[] = { "/v/lib/python3.11/site-packages", "/shown", NULL };
+	cleanup_scene struct scene scene = { .tree = NULL };
+
+	(void)state;
+	begin(&scene);
+	tree_make_folder(scene.tree, "/hidden");
+	tree_make_folder(scene.tree, "/shown");
+	tree_make_text(scene.tree, "/v/lib/python3.11/site-packages/.a.pth", "/hidden\n");
+	tree_make_text(scene.tree, "/v/lib/python3.11/site-packages/b.pth", "/shown\n");
+	assert_words(&look(&scene, "/v/bin/python", NULL, NULL)->sites, without);
+	tree_make_text(scene.tree, "/usr/lib/python3.11/site.py",
+		       "    names = [name for name in names if name.endswith(\".pth\")]\n");
+	assert_words(&look(&scene, "/v/bin/python", NULL, NULL)->sites, with);
+	tree_make_text(scene.tree, "/usr/lib/python3.11/site.py",
+		       "if name.endswith(\".pth\") and not name.startswith(\".\")]\n");
+	assert_words(&look(&scene, "/v/bin/python", NULL, NULL)->sites, without);
+}
+
 static void configurations_are_read_as_site_does(void **state)
 {
 	static const struct {
@@ -370,6 +391,7 @@ int main(void)
 		cmocka_unit_test(the_system_has_debians_folders_and_the_users),
 		cmocka_unit_test(conda_and_pyenv_are_told_apart),
 		cmocka_unit_test(pythonpath_and_pth_files_add_folders),
+		cmocka_unit_test(hidden_pth_files_count_where_site_reads_them),
 		cmocka_unit_test(configurations_are_read_as_site_does),
 	};
 

@@ -28,7 +28,7 @@ static char *as_json(const struct doctor *doctor)
 	return text;
 }
 
-static char *as_text(const struct doctor *doctor, const struct options *options)
+static char *as_text(const struct doctor *doctor, const struct libraries *libraries, const struct options *options)
 {
 	struct text text = TEXT_INIT;
 
@@ -36,6 +36,8 @@ static char *as_text(const struct doctor *doctor, const struct options *options)
 		doctor_text_summary(doctor, &text);
 	else
 		doctor_text(doctor, options->verbose, colour_of(options), &text);
+	if (!options->quiet && libraries && libraries->note)
+		text_add(&text, "%s\n", libraries->note);
 	return text_take(&text);
 }
 
@@ -64,7 +66,7 @@ int cmd_doctor(struct invocation *invocation)
 	input.libraries = libraries;
 	if (doctor_make(&input, &doctor, &err) < 0)
 		return output_failure(EXIT_FAILED, &err);
-	result = options->json ? as_json(doctor) : as_text(doctor, options);
+	result = options->json ? as_json(doctor) : as_text(doctor, libraries, options);
 	code = output_result(invocation, result);
 	return code == EXIT_OK && options->require && doctor_count(doctor, DOCTOR_COSTS) ? EXIT_DIFFERS : code;
 }

@@ -40,6 +40,8 @@ static void add_header(const struct libraries *libraries, bool whole, const stru
 	text_add(text, "\n");
 	if (libraries->chosen_by)
 		text_add(text, "  chosen by %s\n", libraries->chosen_by);
+	if (libraries->note)
+		text_add(text, "  %s\n", libraries->note);
 	if (python) {
 		text_add(text, "  Python %s, %s ", python->version ? python->version : "of unknown version",
 			 python_kinds[python->kind]);

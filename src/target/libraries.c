@@ -299,6 +299,8 @@ static int tell_for_whom(struct gather *gather)
 
 	found->program = program->path ? strdup(program->path) : NULL;
 	found->chosen_by = program->chosen_by ? strdup(program->chosen_by) : NULL;
+	if (program->shell)
+		found->note = "the shell may start other programs, which were not looked at";
 	found->libc = program->libc;
 	found->machine = program->machine;
 	found->class = program->class;

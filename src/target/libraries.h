@@ -61,8 +61,9 @@ struct libraries {
 	struct library *items; /* by family: in charge, loaded, usable, others; then as they were found */
 	size_t count, capacity;
 	/* For whom. */
-	char *program;   /* whole path of the ELF file; NULL: no program, only what its loader finds */
-	char *chosen_by; /* what a shim of pyenv went by; NULL: there was none */
+	char *program;    /* whole path of the ELF file; NULL: no program, only what its loader finds */
+	char *chosen_by;  /* what a shim of pyenv went by; NULL: there was none */
+	const char *note; /* what was not looked at, in a sentence; NULL: nothing is known to be left out */
 	enum target_libc libc;
 	unsigned machine, class; /* e_machine; 32 or 64 */
 	bool big;

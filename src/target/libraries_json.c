@@ -135,6 +135,7 @@ json_t *libraries_of_to_json(const struct libraries *libraries)
 	int r = json_object_set_new(object, "program", any_text(libraries->program));
 
 	r |= json_object_set_new(object, "chosen_by", any_text(libraries->chosen_by));
+	r |= json_object_set_new(object, "note", any_text(libraries->note));
 	r |= json_object_set_new(object, "libc", json_string(libcs[libraries->libc]));
 	r |= json_object_set_new(object, "machine",
 				 json_string(loader_machine_name(libraries->machine, libraries->class, libraries->big,

@@ -113,6 +113,18 @@ static int follow_line(struct walk *walk, const char *head, size_t length, char 
 	return 0;
 }
 
+static bool is_shell(const char *name)
+{
+	static const char *const shells[] = { "sh",  "bash", "dash", "ash",  "ksh",    "mksh",
+					      "zsh", "fish", "csh",  "tcsh", "busybox" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(shells); i++) {
+		if (strcmp(name, shells[i]) == 0)
+			return true;
+	}
+	return false;
+}
+
 /* `path` is ELF: read what a loader needs to know of it. */
 static int arrive(struct walk *walk, const char *path, struct err *err)
 {
@@ -130,6 +142,7 @@ static int arrive(struct walk *walk, const char *path, struct err *err)
 	program->big = facts.big;
 	program->secure = secure_start(fd);
 	program->libc = loader ? target_libc_of(loader) : TARGET_LIBC_NONE;
+	program->shell = is_shell(tree_name(path));
 	program->path = strdup(path);
 	return program->path ? 0 : err_nomem(err);
 }

@@ -18,6 +18,7 @@ struct program {
 	char *argument;  /* of the last #! line: options of the interpreter, one text; NULL: none; owned */
 	char *chosen_by; /* what made a shim start just this: "PYENV_VERSION" or a file; NULL: there was no shim; owned
 			  */
+	bool shell;      /* `path` is a shell, which may start other programs */
 	bool followed;   /* `path` is not the file that was named */
 	unsigned machine, class; /* e_machine; 32 or 64 */
 	bool big;                /* byte order */

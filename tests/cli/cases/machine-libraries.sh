@@ -26,6 +26,13 @@ END
 fettle machine -- ./script | sed -n '/^Libraries/,$p' >text
 grep -c 'in charge' text
 awk 'length > 80' text
+# A shell script is a shell's program: what it starts is not known.
+printf '#!/bin/sh\nexec ./script "$@"\n' >wrapper.sh
+chmod +x wrapper.sh
+fettle machine -- ./wrapper.sh | grep 'the shell'
+fettle doctor -- ./wrapper.sh | grep 'the shell'
+fettle machine --json -- ./wrapper.sh | python3 -c 'import json, sys; print(json.load(sys.stdin)["libraries_of"]["note"])'
+fettle machine --json -- ./script | python3 -c 'import json, sys; print(json.load(sys.stdin)["libraries_of"]["note"])'
 # Without a program the tree stays as short as it was; JSON says what any program's loader finds.
 fettle machine | grep -c Libraries || true
 fettle machine --json | python3 -c '

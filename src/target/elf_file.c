@@ -7,12 +7,16 @@
 #include <elf.h>
 #include <errno.h>
 #include <link.h>
+#include <string.h>
 
 /* The linker's name for the header of the program this code is in: the machine we are ourselves. */
 extern const ElfW(Ehdr) __ehdr_start __attribute__((visibility("hidden"))); /* NOLINT(bugprone-reserved-identifier) */
 
-/* The kernel reads at most this much of program headers (ELF_MIN_ALIGN's largest value). */
-enum { HEADERS_MAX = 65536 };
+enum {
+	HEADERS_MAX = 65536, /* the kernel reads at most this much of program headers (ELF_MIN_ALIGN's largest value) */
+	WINDOW_STEP = 4096,
+	WINDOW_PARTS = 4,
+};
 
 struct field {
 	size_t offset, size;
@@ -56,25 +60,75 @@ static uint64_t get(const unsigned char *bytes, struct field field, bool big)
 	return value;
 }
 
-int elf_file_read(const struct elf_file *file, void *buffer, size_t length, uint64_t position)
+/*
+ * Headers and tables are read in small pieces that lie together, and from several places in turn: a table and the texts
+ * it names. One system call serves many of them.
+ */
+struct elf_window {
+	struct {
+		uint64_t position;
+		size_t length; /* less than all: the file ends there */
+		unsigned char bytes[2 * WINDOW_STEP];
+	} parts[WINDOW_PARTS];
+	unsigned next; /* the part to be read anew: the others are younger */
+};
+
+/* At most `length` bytes at `position`. Returns their number or -errno. */
+static ssize_t read_at(int fd, unsigned char *buffer, size_t length, uint64_t position)
 {
 	size_t done = 0;
 
-	if (position > (uint64_t)INT64_MAX - length)
-		return -ENOEXEC;
 	while (done < length) {
-		ssize_t got = pread(file->fd, (char *)buffer + done, length - done, (off_t)(position + done));
+		ssize_t got = pread(fd, buffer + done, length - done, (off_t)(position + done));
 
-		if (got < 0) {
-			if (errno == EINTR)
-				continue;
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got < 0)
 			return -errno;
-		}
 		if (!got)
-			return -ENOEXEC;
+			break;
 		done += (size_t)got;
 	}
-	return 0;
+	return (ssize_t)done;
+}
+
+/* Copy the bytes out of a part that holds them all. */
+static bool copy_part(const struct elf_window *window, void *buffer, size_t length, uint64_t position)
+{
+	for (unsigned i = 0; i < WINDOW_PARTS; i++) {
+		const uint64_t first = window->parts[i].position;
+
+		if (position < first || position + length > first + window->parts[i].length)
+			continue;
+		memcpy(buffer, window->parts[i].bytes + (position - first), length);
+		return true;
+	}
+	return false;
+}
+
+int elf_file_read(const struct elf_file *file, void *buffer, size_t length, uint64_t position)
+{
+	struct elf_window *window = file->window;
+	const unsigned part = window->next;
+	const uint64_t start = position - position % WINDOW_STEP;
+	ssize_t got;
+
+	if (position > (uint64_t)INT64_MAX - length || start > (uint64_t)INT64_MAX - sizeof(window->parts[part].bytes))
+		return -ENOEXEC;
+	if (length > WINDOW_STEP) {
+		got = read_at(file->fd, buffer, length, position);
+		return got < 0 ? (int)got : (size_t)got == length ? 0 : -ENOEXEC;
+	}
+	if (copy_part(window, buffer, length, position))
+		return 0;
+	window->parts[part].length = 0;
+	got = read_at(file->fd, window->parts[part].bytes, sizeof(window->parts[part].bytes), start);
+	if (got < 0)
+		return (int)got;
+	window->parts[part].position = start;
+	window->parts[part].length = (size_t)got;
+	window->next = (part + 1) % WINDOW_PARTS;
+	return copy_part(window, buffer, length, position) ? 0 : -ENOEXEC;
 }
 
 static int read_segments(struct elf_file *file, const unsigned char *header)
@@ -101,10 +155,12 @@ static int read_segments(struct elf_file *file, const unsigned char *header)
 int elf_file_open(int fd, struct elf_file *ret_file)
 {
 	unsigned char header[sizeof(Elf64_Ehdr)] = { 0 };
-	struct elf_file file = { .fd = fd };
+	cleanup_elf_file struct elf_file file = { .fd = fd, .window = calloc(1, sizeof(*file.window)) };
 	uint64_t type;
 	int r;
 
+	if (!file.window)
+		return -ENOMEM;
 	r = elf_file_read(&file, header, EI_NIDENT, 0);
 	if (r < 0)
 		return r;
@@ -128,13 +184,16 @@ int elf_file_open(int fd, struct elf_file *ret_file)
 	if (r < 0)
 		return r;
 	*ret_file = file;
+	file = (struct elf_file){ .fd = -1 };
 	return 0;
 }
 
 void elf_file_close(struct elf_file *file)
 {
 	free(file->segments);
+	free(file->window);
 	file->segments = NULL;
+	file->window = NULL;
 }
 
 struct elf_segment elf_file_segment(const struct elf_file *file, size_t i)

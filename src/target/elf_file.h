@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 struct elf_layout;
+struct elf_window;
 
 struct elf_file {
 	int fd;
@@ -20,6 +21,7 @@ struct elf_file {
 	unsigned machine;                /* e_machine */
 	unsigned char *segments;         /* the program headers, owned */
 	size_t segment_count;
+	struct elf_window *window; /* the bytes read last, owned */
 };
 
 struct elf_segment {
@@ -38,7 +40,7 @@ void elf_file_close(struct elf_file *file);
 /* The program header `i`, which must be below `segment_count`. */
 struct elf_segment elf_file_segment(const struct elf_file *file, size_t i);
 
-/* Exactly `length` bytes at `position`, or -ENOEXEC where the file ends before. */
+/* Exactly `length` bytes at `position`; -ENOEXEC where the file ends before, or the errno of a failed read. */
 int elf_file_read(const struct elf_file *file, void *buffer, size_t length, uint64_t position);
 
 /* The size of one entry of the dynamic section, and the entry at `bytes`: d_tag and d_val. */

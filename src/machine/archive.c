@@ -79,8 +79,12 @@ static int start(char *const argv[], int fd, struct archive_helper *ret_helper, 
 	struct archive_helper helper = ARCHIVE_HELPER_INIT;
 	int fds[2], r;
 
-	if (!path)
-		return err_set(err, -EOPNOTSUPP, "archives need %s, which is not installed", ARCHIVE_HELPER);
+	if (!path) {
+		(void)err_set(err, -EOPNOTSUPP, "archives need %s, which is not found", ARCHIVE_HELPER);
+		/* It lies beside the program, and only /proc tells where that is. */
+		return access("/proc/self/exe", F_OK) < 0 ? err_hint(err, "/proc is not mounted here")
+							  : err_hint(err, "is fettle installed as a whole?");
+	}
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) < 0)
 		return err_errno(err, -errno, "socketpair");
 	ours = fds[0];

@@ -8,6 +8,7 @@
 #include "machine/host.h"
 #include "machine/limits.h"
 #include "machine/machine.h"
+#include "machine/root_files.h"
 #include "machine/source.h"
 #include "machine/topology.h"
 
@@ -103,7 +104,9 @@ static int read_place(const struct source *source, const struct place *place, st
 	if (dir.failed)
 		return err_nomem(err);
 	topology.dir = dir.data;
-	r = topology_read_root(&topology, machine, err);
+	r = root_check_files(dir.data, source->name, err);
+	if (r == 0)
+		r = topology_read_root(&topology, machine, err);
 	if (r == 0)
 		r = sysroot_open(&root, dir.data, err);
 	if (r == 0)

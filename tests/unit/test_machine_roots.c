@@ -178,18 +178,38 @@ static void hostile_files_cost_a_refusal_at_most(void **state)
 	machine = NULL;
 	if (machine_read(dir, &machine, &err) == 0)
 		machine_free(machine);
-	/* A file that nobody ever writes to. */
-	replace(dir, "sys/devices/system/cpu/online", NULL);
-	assert_refused(dir, "takes hwloc too long");
-#ifndef __SANITIZE_ADDRESS__
-	/* One without end. The sanitizer's own memory cannot be told from the child's, so that there is no limit then.
-	 */
-	replace(dir, "sys/devices/system/cpu/online", "/dev/zero");
-	machine = NULL;
-	if (machine_read(dir, &machine, &err) == 0)
-		machine_free(machine);
-#endif
 	root_remove(dir);
+}
+
+/* hwloc would wait for the first, and take the second for a file that is not there. */
+static void what_is_no_file_is_refused_by_name(void **state)
+{
+	static const char *const paths[] = { "sys/devices/system/cpu/online",
+					     "sys/devices/system/cpu/cpu1/topology/thread_siblings",
+					     "sys/devices/system/node/node1/cpumap", "proc/cpuinfo" };
+	static const char *const targets[] = { NULL, "/dev/zero" };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(paths) * ARRAY_SIZE(targets); i++) {
+		char *const dir = root_make();
+		const char *const path = paths[i / ARRAY_SIZE(targets)];
+		cleanup_machine struct machine *machine = NULL;
+		struct err err = { 0 };
+		char why[128];
+
+		root_put_machine(dir, 2, 4);
+		root_put(dir, "proc/cpuinfo", "");
+		/* Links to what is not there, to folders and in circles are in every capture. */
+		replace(dir, "sys/devices/system/cpu/cpu1/subsystem", "../../../../bus/cpu");
+		replace(dir, "sys/devices/system/cpu/cpu1/node1", "../../node/node1");
+		replace(dir, "sys/devices/system/cpu/cpu1/loop", "loop");
+		if (machine_read(dir, &machine, &err) < 0)
+			fail_msg("%s", err.text);
+		replace(dir, path, targets[i % ARRAY_SIZE(targets)]);
+		(void)snprintf(why, sizeof(why), "'%s' in it is no regular file", path);
+		assert_refused(dir, why);
+		root_remove(dir);
+	}
 }
 
 int main(void)
@@ -200,6 +220,7 @@ int main(void)
 		cmocka_unit_test(two_captures_in_one_folder_are_not_chosen_from),
 		cmocka_unit_test(limits_are_those_of_the_captured_process),
 		cmocka_unit_test(hostile_files_cost_a_refusal_at_most),
+		cmocka_unit_test(what_is_no_file_is_refused_by_name),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

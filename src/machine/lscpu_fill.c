@@ -13,9 +13,15 @@
 
 /* Which CPUs are online: what the summary lists, what the tables say, and all of them must say the same. */
 
-/* A CPU of which a table tells nothing is offline when the table tells something of others. */
-static bool row_is_silent(const struct lscpu_row *row)
+/*
+ * A CPU of which a table tells nothing is offline when the table tells something of others. The kernel takes away the
+ * topology of a CPU that goes offline, yet lscpu may name a socket or node that its neighbours still list: where
+ * `cores` are told, only a core counts.
+ */
+static bool row_is_silent(const struct lscpu_row *row, bool cores)
 {
+	if (cores)
+		return row->cells[LSCPU_CORE] == LSCPU_EMPTY;
 	for (size_t i = 0; i < LSCPU_COLUMNS; i++) {
 		if (row->cells[i] != LSCPU_EMPTY)
 			return false;
@@ -24,24 +30,26 @@ static bool row_is_silent(const struct lscpu_row *row)
 }
 
 static bool row_is_online(const struct lscpu *lscpu, const struct lscpu_table *table, const struct lscpu_row *row,
-			  bool silent_table)
+			  bool cores, bool silent_table)
 {
 	if (table->has[LSCPU_ONLINE] && row->cells[LSCPU_ONLINE] != LSCPU_EMPTY)
 		return row->cells[LSCPU_ONLINE] == 1;
 	if (lscpu->online)
 		return hwloc_bitmap_isset(lscpu->online, row->os);
-	return silent_table || !row_is_silent(row);
+	return silent_table || !row_is_silent(row, cores);
 }
 
 static int table_online(const struct lscpu *lscpu, const struct lscpu_table *table, hwloc_bitmap_t online)
 {
-	bool silent_table = true;
+	bool silent_table = true, cores = false;
 
 	hwloc_bitmap_zero(online);
+	for (size_t i = 0; i < table->count && !cores; i++)
+		cores = !row_is_silent(&table->rows[i], true);
 	for (size_t i = 0; i < table->count && silent_table; i++)
-		silent_table = row_is_silent(&table->rows[i]);
+		silent_table = row_is_silent(&table->rows[i], cores);
 	for (size_t i = 0; i < table->count; i++) {
-		if (row_is_online(lscpu, table, &table->rows[i], silent_table) &&
+		if (row_is_online(lscpu, table, &table->rows[i], cores, silent_table) &&
 		    hwloc_bitmap_set(online, table->rows[i].os) < 0)
 			return -ENOMEM;
 	}

@@ -322,7 +322,11 @@ static int split_orphans(const struct lscpu *lscpu, struct lscpu_cpus *cpus)
 	return split(&cpus->cores, values, cpus->count);
 }
 
-/* Core numbers repeat between packages, and with some firmware between the nodes of one. */
+/*
+ * Core numbers repeat between packages, and with some firmware between the nodes of one. Two things that hwloc knows
+ * are not in a table: lscpu before 2.39 numbers the cores of each kind of CPU from 0, which only the summary gives
+ * away (see check_threads()), and it takes the two cores of a Bulldozer module for threads of one, as that kernel did.
+ */
 static int group_cores(const struct lscpu *lscpu, struct lscpu_cpus *cpus, struct err *err)
 {
 	const struct lscpu_grouping *const around[] = { &cpus->packages, &cpus->nodes };

@@ -173,6 +173,8 @@ static void cells_may_be_empty_missing_or_written_another_way(void **state)
 	static const struct sample samples[] = {
 		{ "offline CPUs of -p -a: nothing is told of them", "# CPU,Core,Socket,Node\n0,0,0,0\n1,,,\n2,1,0,0\n",
 		  "P: 0,2 C: 0 2 N: 0=0,2 3: K: 0" },
+		{ "offline CPUs of -p -a: a neighbour still lists one in its socket",
+		  "# CPU,Core,Socket,Node\n0,0,0,0\n1,,0,0\n2,1,0,0\n", "P: 0,2 C: 0 2 N: 0=0,2 3: K: 0" },
 		{ "offline by the summary although the table has them",
 		  "On-line CPU(s) list: 0\n# CPU,Core,Socket\n0,0,0\n1,1,0\n", "P: 0 C: 0 N: 0=0 3: K: 0" },
 		{ "no socket, no node: a kernel without NUMA", "# CPU,Core,Socket,Node\n0,0,,\n1,1,,\n",

@@ -6,6 +6,7 @@
 #include "cli/colour.h"
 #include "cli/shown.h"
 #include "machine/machine.h"
+#include "machine/query.h"
 
 #include <string.h>
 
@@ -152,8 +153,10 @@ static void add_core_class(struct tree *tree, size_t count, const struct machine
 	const struct machine_kind *kind = &tree->machine->kinds[core->kind_idx];
 	const unsigned allowed = allowed_pus(tree->machine, core);
 
-	text_add(&tree->text, "%s%zu %score%s x %u thread%s", allowed ? "" : tree->colour->dim, count,
-		 kind->small ? "efficiency " : "", plural(count), core->pu_count, plural(core->pu_count));
+	text_add(&tree->text, "%s%zu %s%s%s", allowed ? "" : tree->colour->dim, count, kind->small ? "efficiency " : "",
+		 machine_core_word(tree->machine), plural(count));
+	if (!tree->machine->siblings_unknown)
+		text_add(&tree->text, " x %u thread%s", core->pu_count, plural(core->pu_count));
 	if (tree->machine->kind_count > 1 && kind->max_mhz.state == FACT_KNOWN)
 		text_add(&tree->text, ", up to %llu MHz", (unsigned long long)kind->max_mhz.value);
 	if (!allowed)
@@ -194,6 +197,13 @@ static void add_cores(struct tree *tree, int indent, struct range range)
 	}
 }
 
+static const char *without_l3(const struct machine *machine)
+{
+	if (machine->cache_count)
+		return "no L3";
+	return machine->siblings_unknown ? "cores not told" : "cores";
+}
+
 /* The L3s of a node's cores; equal ones count together wherever they stand. */
 static void add_l3s(struct tree *tree, int indent, struct range node)
 {
@@ -217,7 +227,7 @@ static void add_l3s(struct tree *tree, int indent, struct range node)
 			continue;
 		text_add(&tree->text, "%*s", indent, "");
 		if (machine->cores[c].l3_idx == MACHINE_NONE) {
-			text_add(&tree->text, "%s:", machine->cache_count ? "no L3" : "cores");
+			text_add(&tree->text, "%s:", without_l3(machine));
 		} else {
 			if (count > 1)
 				text_add(&tree->text, "%zu x ", count);
@@ -271,7 +281,8 @@ static size_t add_package(struct tree *tree, size_t first)
 		count++;
 	}
 	if (core->package_idx == MACHINE_NONE)
-		text_add(&tree->text, "%*s%sno package%s\n", indent, "", colour->bold, colour->off);
+		text_add(&tree->text, "%*s%s%s%s\n", indent, "", colour->bold,
+			 machine->package_count ? "no package" : "packages not told", colour->off);
 	else if (count > 1)
 		text_add(&tree->text, "%*s%spackages %d-%d%s, each\n", indent, "", colour->bold, core->package_idx,
 			 machine->cores[end - 1].package_idx, colour->off);

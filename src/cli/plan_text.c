@@ -48,8 +48,13 @@ static void table_row(const struct plan_instance *instance, struct text *text)
 	text_add(&memory, "%s ", memory_policy_words[instance->memory_policy]);
 	if (placed)
 		add_list(&memory, instance->nodes_os);
-	text_add(text, "  %8u  %5u  %7u  %-8s  %-13s ", instance->index, instance->cores, instance->threads,
-		 pin_words[instance->pin], memory.data ? memory.data : "");
+	text_add(text, "  %8u  ", instance->index);
+	if (instance->cores)
+		text_add(text, "%5u", instance->cores);
+	else
+		text_add(text, "%5s", "-");
+	text_add(text, "  %7u  %-8s  %-13s ", instance->threads, pin_words[instance->pin],
+		 memory.data ? memory.data : "");
 	text->failed |= memory.failed;
 	add_list(text, instance->pus_os);
 	if (!hwloc_bitmap_isequal(instance->pus_os, instance->mask_os)) {

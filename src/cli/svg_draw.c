@@ -99,7 +99,9 @@ static void draw_core(const struct svg *svg, struct text *text, size_t b)
 	const struct machine_core *core = &svg->machine->cores[box->idx];
 	const bool small = svg->machine->kinds[core->kind_idx].small;
 
-	add_rect(text, small ? "ec" : "co", box->x, box->y, box->width, box->height, small ? 7 : 1);
+	/* A frame says that no other CPU shares the core. */
+	if (!svg->machine->siblings_unknown)
+		add_rect(text, small ? "ec" : "co", box->x, box->y, box->width, box->height, small ? 7 : 1);
 	if (svg->layout.mark_width)
 		svg_words(text, box->x + 3, box->y + box->height / 2 + 3, SVG_TINY, svg->marks[core->kind_idx]);
 	for (unsigned i = 0; i < core->pu_count; i++) {

@@ -6,6 +6,7 @@
 #include "base/text.h"
 #include "cli/svg_xml.h"
 #include "machine/machine.h"
+#include "machine/query.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -75,7 +76,8 @@ static void add_kinds(struct key *key)
 		char words[64];
 		int x, length;
 
-		length = snprintf(words, sizeof(words), kind->small ? "efficiency core" : "core");
+		length = snprintf(words, sizeof(words), "%s%s", kind->small ? "efficiency " : "",
+				  machine_core_word(machine));
 		if (kind->max_mhz.state == FACT_KNOWN)
 			(void)snprintf(words + length, sizeof(words) - (size_t)length, ", up to %" PRIu64 " MHz",
 				       kind->max_mhz.value);
@@ -94,7 +96,7 @@ static struct key draw_key(const struct svg *svg, struct text *text, int x, int 
 	int core_x;
 
 	add_roles(&key);
-	if (svg->layout.mark_width) {
+	if (svg->layout.mark_width || svg->machine->siblings_unknown) {
 		add_kinds(&key);
 		return key;
 	}

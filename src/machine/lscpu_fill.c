@@ -127,6 +127,25 @@ static int sets_of(const struct lscpu_cpus *cpus, const struct lscpu_grouping *g
 	return 0;
 }
 
+/*
+ * Counts that the summary tells where nothing tells the members. Cores only where they account for every online CPU:
+ * lscpu rounds the cores of a socket down, and a CPU that is offline leaves a core with fewer threads.
+ */
+static void fill_told(const struct lscpu *lscpu, const struct lscpu_cpus *cpus, struct machine *machine)
+{
+	const uint64_t cores = (uint64_t)lscpu->sockets * lscpu->cores_per_socket;
+	const bool one_kind = lscpu->kinds == 1;
+
+	if (one_kind && !cpus->packages.count && lscpu->sockets <= cpus->count)
+		machine->told_packages = lscpu->sockets;
+	if (!cpus->siblings_unknown)
+		return;
+	machine->siblings_unknown = true;
+	machine->told_threads = lscpu->threads_per_core;
+	if (one_kind && cores <= cpus->count && cores * lscpu->threads_per_core == cpus->count)
+		machine->told_cores = (unsigned)cores;
+}
+
 static int fill_packages(const struct lscpu_cpus *cpus, struct machine *machine)
 {
 	cleanup_free hwloc_bitmap_t *sets = NULL;
@@ -314,6 +333,7 @@ static int fill(struct lscpu *lscpu, const struct lscpu_cpus *cpus, struct machi
 	r = lscpu_fill_kinds(cpus, machine, err);
 	if (r < 0)
 		return r;
+	fill_told(lscpu, cpus, machine);
 	machine->model = TAKE(lscpu->model);
 	machine->architecture = TAKE(lscpu->architecture);
 	return fill_limits(cpus, machine) < 0 ? err_nomem(err) : 0;

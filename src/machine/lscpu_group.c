@@ -79,6 +79,16 @@ static bool any_table_has(const struct lscpu *lscpu, enum lscpu_column column)
 	return has;
 }
 
+/* Whether the column is told of any CPU: lscpu -p writes empty ones where the kernel has no topology. */
+static bool any_cpu_has(const struct lscpu_cpus *cpus, enum lscpu_column column)
+{
+	for (size_t i = 0; i < cpus->count * cpus->table_count; i++) {
+		if (cpus->entries[i].row->cells[column] != LSCPU_EMPTY)
+			return true;
+	}
+	return false;
+}
+
 /* Split by one column of every table that has it: CPUs are together only where all tables say so. */
 static int split_by_column(const struct lscpu *lscpu, const struct lscpu_cpus *cpus, enum lscpu_column column,
 			   struct lscpu_grouping *grouping)
@@ -253,16 +263,12 @@ static void separate(struct lscpu_cpus *cpus)
 }
 
 /* No core numbers: cores are known only where they have one thread, or where there is one core. */
-static int cores_of_summary(const struct lscpu *lscpu, struct lscpu_cpus *cpus, struct err *err)
+static void cores_of_summary(const struct lscpu *lscpu, struct lscpu_cpus *cpus)
 {
-	if (lscpu->threads_per_core == 1 || cpus->count == 1) {
-		separate(cpus);
-		return 0;
-	}
-	if (one_socket(lscpu) && lscpu->cores_per_socket == 1)
-		return 0;
-	err_set(err, -EINVAL, "the text does not tell which CPUs share a core");
-	return err_hint(err, "save the output of lscpu -e or lscpu -p");
+	if (one_socket(lscpu) && lscpu->cores_per_socket == 1 && lscpu->threads_per_core != 1)
+		return;
+	cpus->siblings_unknown = lscpu->threads_per_core != 1 && cpus->count > 1;
+	separate(cpus);
 }
 
 /* A core of more CPUs than the summary gives any core: its members are told apart by their L1 caches. */
@@ -334,8 +340,10 @@ static int group_cores(const struct lscpu *lscpu, struct lscpu_cpus *cpus, struc
 
 	if (!values || grouping_init(&cpus->cores, cpus->count) < 0)
 		return err_nomem(err);
-	if (!any_table_has(lscpu, LSCPU_CORE))
-		return cores_of_summary(lscpu, cpus, err);
+	if (!any_cpu_has(cpus, LSCPU_CORE)) {
+		cores_of_summary(lscpu, cpus);
+		return 0;
+	}
 	for (size_t k = 0; k < ARRAY_SIZE(around); k++) {
 		for (size_t i = 0; i < cpus->count; i++)
 			values[i] = around[k]->of[i];

@@ -28,13 +28,14 @@ struct lscpu_cpus {
 	size_t table_count;
 
 	struct lscpu_grouping packages, nodes, cores;
+	bool siblings_unknown; /* every CPU is in a class of its own in `cores`, since none is told */
 	struct lscpu_grouping caches[LSCPU_CACHE_LEVELS];
 	unsigned *node_os; /* of each class in `nodes`, ascending; some have no CPU */
 };
 
 /*
  * Group the CPUs of `online`; `lscpu` is borrowed until lscpu_cpus_clear(). Returns 0, -ENOMEM, or -EINVAL
- * where the text contradicts itself or does not tell which CPUs share a core.
+ * where the text contradicts itself.
  */
 int lscpu_group(const struct lscpu *lscpu, hwloc_const_bitmap_t online, struct lscpu_cpus *ret_cpus, struct err *err);
 

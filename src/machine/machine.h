@@ -105,7 +105,9 @@ struct machine {
 	size_t cache_count;
 	struct machine_kind *kinds; /* at least one */
 	size_t kind_count;
-	bool kinds_known; /* false: the source says nothing about kinds; one is assumed */
+	bool kinds_known;      /* false: the source says nothing about kinds; one is assumed */
+	bool siblings_unknown; /* the source does not tell who shares a core: each PU stands as one of its own */
+	unsigned told_packages, told_cores, told_threads; /* counts told without their members; 0: see the arrays */
 
 	struct machine_limits limits;
 

@@ -56,37 +56,57 @@ static json_t *core_list(const struct machine *machine, const struct machine_cor
 	return text ? json_string(text) : NULL;
 }
 
+/* Of nothing there is 0: it is not known. */
+static int set_count(json_t *object, const char *key, size_t count, json_t *unknown)
+{
+	if (!count)
+		return set_text(object, key, NULL, unknown);
+	return json_object_set_new(object, key, json_integer((json_int_t)count));
+}
+
 static int set_counts(const struct machine *machine, json_t *object, json_t *unknown)
 {
+	const bool told = machine->siblings_unknown;
 	unsigned threads = 0;
-	int r = 0;
+	int r;
 
 	for (size_t i = 0; i < machine->core_count; i++) {
 		if (machine->cores[i].pu_count > threads)
 			threads = machine->cores[i].pu_count;
 	}
-	if (machine->package_count)
-		r |= json_object_set_new(object, "packages", json_integer((json_int_t)machine->package_count));
-	else
-		r |= set_text(object, "packages", NULL, unknown);
-	r |= json_object_set_new(object, "cores", json_integer((json_int_t)machine->core_count));
+	r = set_count(object, "packages", machine->package_count ? machine->package_count : machine->told_packages,
+		      unknown);
+	r |= set_count(object, "cores", told ? machine->told_cores : machine->core_count, unknown);
 	r |= json_object_set_new(object, "pus", json_integer((json_int_t)machine->pu_count));
-	return r | json_object_set_new(object, "threads_per_core", json_integer(threads));
+	return r | set_count(object, "threads_per_core", told ? machine->told_threads : threads, unknown);
 }
 
-static int set_lists(const struct machine *machine, json_t *object)
+static int set_packages(const struct machine *machine, json_t *object, json_t *unknown)
 {
-	json_t *packages = json_array(), *cores = json_array();
+	json_t *packages;
 	int r = 0;
 
+	if (!machine->package_count)
+		return set_text(object, "packages_os", NULL, unknown);
+	packages = json_array();
 	for (size_t i = 0; i < machine->package_count; i++) {
 		cleanup_free char *text = cpulist_text(machine->packages[i].pus_os);
 
 		r |= json_array_append_new(packages, text ? json_string(text) : NULL);
 	}
+	return r | json_object_set_new(object, "packages_os", packages);
+}
+
+static int set_cores(const struct machine *machine, json_t *object, json_t *unknown)
+{
+	json_t *cores;
+	int r = 0;
+
+	if (machine->siblings_unknown)
+		return set_text(object, "cores_os", NULL, unknown);
+	cores = json_array();
 	for (size_t i = 0; i < machine->core_count; i++)
 		r |= json_array_append_new(cores, core_list(machine, &machine->cores[i]));
-	r |= json_object_set_new(object, "packages_os", packages);
 	return r | json_object_set_new(object, "cores_os", cores);
 }
 
@@ -202,7 +222,7 @@ static int set_allowed(const struct machine *machine, json_t *object, json_t *un
 	r |= set_allowed_list(allowed, "nodes_os", limits->nodes_os, &limits->nodes, unknown);
 	r |= set_quota(allowed, &limits->quota_milli, unknown);
 	r |= set_fact(allowed, "memory_limit_bytes", &limits->memory_bytes, unknown);
-	r |= json_object_set_new(allowed, "usable_threads", json_integer(machine_usable_threads(machine, false)));
+	r |= set_count(allowed, "usable_threads", machine_usable_threads(machine, false), unknown);
 	r |= add_evidence(evidence, "pus_os", &limits->pus);
 	r |= add_evidence(evidence, "nodes_os", &limits->nodes);
 	r |= add_evidence(evidence, "cpu_quota", &limits->quota_milli);
@@ -223,7 +243,8 @@ json_t *machine_to_json(const struct machine *machine)
 	r |= set_text(object, "model", machine->model, unknown);
 	r |= set_text(object, "architecture", machine->architecture, unknown);
 	r |= set_counts(machine, object, unknown);
-	r |= set_lists(machine, object);
+	r |= set_packages(machine, object, unknown);
+	r |= set_cores(machine, object, unknown);
 	r |= set_nodes(machine, object, unknown);
 	r |= set_caches(machine, object, unknown);
 	r |= set_kinds(machine, object, unknown);

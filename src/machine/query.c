@@ -16,6 +16,11 @@ unsigned machine_core_allowed(const struct machine *machine, const struct machin
 	return count;
 }
 
+const char *machine_core_word(const struct machine *machine)
+{
+	return machine->siblings_unknown ? "CPU" : "core";
+}
+
 unsigned machine_usable_threads(const struct machine *machine, bool smt)
 {
 	const struct fact *quota = &machine->limits.quota_milli;
@@ -29,6 +34,9 @@ unsigned machine_usable_threads(const struct machine *machine, bool smt)
 			allowed += hwloc_bitmap_isset(machine->limits.pus_os, machine->pus[core->pu_idx + i].os) != 0;
 		count += smt ? allowed : allowed > 0;
 	}
+	/* Of some of the CPUs nobody knows on how many cores they are; all are on all cores, and one is on one. */
+	if (machine->siblings_unknown && !smt && count > 1)
+		count = count == machine->pu_count ? machine->told_cores : 0;
 	if (quota->state == FACT_KNOWN && quota->value / 1000 < count)
 		count = quota->value < 1000 ? 1 : (unsigned)(quota->value / 1000);
 	return count;

@@ -11,9 +11,13 @@ struct machine_core;
 
 /*
  * CPUs' worth of threads we may run: min(allowed cores, max(1, floor(quota))).
- * With `smt`, PUs are counted instead of cores. At least 1 on a machine with an allowed CPU.
+ * With `smt`, PUs are counted instead of cores. At least 1 on a machine with an allowed CPU, but 0 where only
+ * the siblings, which are not known, would tell how many cores are allowed.
  */
 unsigned machine_usable_threads(const struct machine *machine, bool smt);
+
+/* What to call an element of machine->cores: "core", or "CPU" where siblings are not known. */
+const char *machine_core_word(const struct machine *machine);
 
 /* Allowed PUs of a core, lowest OS number first, into `ret_os` (room for pu_count). Returns how many. */
 unsigned machine_core_allowed(const struct machine *machine, const struct machine_core *core, unsigned *ret_os);

@@ -4,6 +4,7 @@
 #include "base/cleanup.h"
 #include "base/cpulist.h"
 #include "base/text.h"
+#include "machine/query.h"
 
 static const char *plural(size_t count)
 {
@@ -61,26 +62,47 @@ static void add_mixed_threads(struct text *text, const struct machine *machine)
 	text_add(text, ")");
 }
 
+/* As far as the source tells without saying which CPUs are whose siblings. */
+static struct shape told_shape(const struct machine *machine, size_t packages)
+{
+	struct shape shape = { machine->told_cores ? machine->told_threads : 0, 0 };
+
+	if (packages && machine->told_cores % packages == 0)
+		shape.cores_per_package = machine->told_cores / (unsigned)packages;
+	return shape;
+}
+
+static void add_cores(struct text *text, const struct machine *machine, const struct shape *shape)
+{
+	const size_t cores = machine->siblings_unknown ? machine->told_cores : machine->core_count;
+
+	if (shape->cores_per_package)
+		text_add(text, "%u core%s", shape->cores_per_package, plural(shape->cores_per_package));
+	else if (cores)
+		text_add(text, "%zu core%s", cores, plural(cores));
+	else
+		text_add(text, "%zu CPUs", machine->pu_count);
+	if (shape->threads)
+		text_add(text, " x %u thread%s", shape->threads, plural(shape->threads));
+	else if (!machine->siblings_unknown)
+		add_mixed_threads(text, machine);
+	if (machine->siblings_unknown)
+		text_add(text, " (which CPUs share a core is not told)");
+}
+
 static void add_hardware(struct text *text, const struct machine *machine)
 {
-	const struct shape shape = shape_of(machine);
+	const size_t packages = machine->package_count ? machine->package_count : machine->told_packages;
+	const struct shape shape = machine->siblings_unknown ? told_shape(machine, packages) : shape_of(machine);
 	size_t small = 0;
 
-	if (machine->package_count)
-		text_add(text, "%zu package%s%s", machine->package_count, plural(machine->package_count),
-			 shape.cores_per_package ? " x " : ", ");
-	if (shape.cores_per_package)
-		text_add(text, "%u core%s", shape.cores_per_package, plural(shape.cores_per_package));
-	else
-		text_add(text, "%zu core%s", machine->core_count, plural(machine->core_count));
-	if (shape.threads)
-		text_add(text, " x %u thread%s", shape.threads, plural(shape.threads));
-	else
-		add_mixed_threads(text, machine);
+	if (packages)
+		text_add(text, "%zu package%s%s", packages, plural(packages), shape.cores_per_package ? " x " : ", ");
+	add_cores(text, machine, &shape);
 	for (size_t c = 0; c < machine->core_count; c++)
 		small += machine->kinds[machine->cores[c].kind_idx].small;
 	if (small)
-		text_add(text, ", %zu of them efficiency core%s", small, plural(small));
+		text_add(text, ", %zu of them efficiency %s%s", small, machine_core_word(machine), plural(small));
 	if (machine->node_count)
 		text_add(text, ", %zu NUMA node%s", machine->node_count, plural(machine->node_count));
 }
@@ -135,9 +157,9 @@ static bool add_share(struct text *text, const struct machine *machine, const st
 	if (!list)
 		return false;
 	if (share->cores == machine->core_count)
-		text_add(text, machine->core_count == 1 ? "its core" : "all cores");
+		text_add(text, machine->core_count == 1 ? "its %s" : "all %ss", machine_core_word(machine));
 	else
-		text_add(text, "%zu core%s", share->cores, plural(share->cores));
+		text_add(text, "%zu %s%s", share->cores, machine_core_word(machine), plural(share->cores));
 	if (share->pus < share->core_pus)
 		text_add(text, " (%zu of %zu threads)", share->pus, share->core_pus);
 	if (share->cores < machine->core_count && homes && homes < share->home_count && !share->homeless)

@@ -122,7 +122,7 @@ static int set_places(const struct pool *pool, const struct slot *slot, struct p
 			used += sibling == 0;
 		}
 	}
-	instance->cores = used;
+	instance->cores = pool->machine->siblings_unknown && used > 1 ? 0 : used;
 	return 0;
 }
 

@@ -21,7 +21,7 @@ struct plan_instance {
 	unsigned index;
 	hwloc_bitmap_t pus_os;  /* where the compute threads are meant to be, one a PU */
 	hwloc_bitmap_t mask_os; /* what the process and its children may use */
-	unsigned cores;
+	unsigned cores;         /* 0: the machine does not tell which CPUs share one */
 	unsigned threads;
 	unsigned *places_os;              /* PU of each thread, in thread order; `threads` of them */
 	enum pin pin;                     /* never PIN_AUTO */

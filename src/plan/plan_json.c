@@ -33,7 +33,7 @@ static json_t *instance_to_json(const struct plan_instance *instance)
 	r |= json_object_set_new(object, "index", json_integer(instance->index));
 	r |= json_set_list(object, "pus_os", instance->pus_os);
 	r |= json_set_list(object, "mask_os", instance->mask_os);
-	r |= json_object_set_new(object, "cores", json_integer(instance->cores));
+	r |= json_object_set_new(object, "cores", instance->cores ? json_integer(instance->cores) : json_null());
 	r |= json_object_set_new(object, "threads", json_integer(instance->threads));
 	r |= json_object_set_new(object, "pin", json_string(pin_words[instance->pin]));
 	r |= json_object_set_new(object, "places_os", places_to_json(instance));
@@ -151,7 +151,7 @@ static int read_instance(const json_t *object, unsigned index, struct plan_insta
 		r = json_get_list(object, "mask_os", &instance->mask_os, err);
 	if (r == 0)
 		r = json_get_list(object, "nodes_os", &instance->nodes_os, err);
-	if (r == 0)
+	if (r == 0 && !json_is_null(json_object_get(object, "cores")))
 		r = json_get_unsigned(object, "cores", &instance->cores, err);
 	if (r == 0)
 		r = json_get_unsigned(object, "threads", &instance->threads, err);

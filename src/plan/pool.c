@@ -31,6 +31,42 @@ unsigned pool_core_pus(const struct pool *pool, unsigned core_idx)
 	return n;
 }
 
+/* Requests that speak of cores, and how. */
+static const char *asks_for_cores(const struct request *request)
+{
+	if (request->cores_per_instance > 0)
+		return "--cores-per-instance";
+	if (request->latency)
+		return "--latency";
+	if (request->reserve.amount)
+		return "--reserve";
+	return request->has_per && request->per == PER_CORE ? "--per core" : NULL;
+}
+
+/*
+ * Where siblings are not known a thread a core cannot be promised, nor can cores be counted: with --smt there are CPUs
+ * to plan, and a warning that some may be halves of one core.
+ */
+static int meet_unknown_siblings(const struct pool *pool, const struct request *request, struct plan *plan,
+				 struct err *err)
+{
+	const struct machine *machine = pool->machine;
+	const char *const option = asks_for_cores(request);
+
+	if (!machine->siblings_unknown || pool->core_count == 1)
+		return 0;
+	if (!request->smt || option) {
+		(void)err_set(err, -EINVAL, "%s: machine '%.150s' does not tell which CPUs share a core",
+			      option ? option : "cannot plan one thread a core", machine->source_name);
+		return err_hint(err, "%s, or save the output of lscpu -e there",
+				request->smt ? "give --instances or --threads" : "--smt plans every CPU");
+	}
+	if (plan_note(&plan->warnings, "siblings-unknown", NULL,
+		      "which CPUs share a core is not known: threads and instances may share one") < 0)
+		return err_nomem(err);
+	return 0;
+}
+
 static bool core_is_small(const struct machine *machine, unsigned core_idx)
 {
 	return machine->kinds[machine->cores[core_idx].kind_idx].small;
@@ -62,8 +98,8 @@ static int leave_out_small(struct pool *pool, const struct request *request, str
 	pool->core_count = kept;
 	pool->left_out = small;
 	return plan_note(&plan->reasons, "efficiency-cores", "hwloc cpukinds",
-			 "%u efficiency cores stay out: equal shares of work would wait for them (--efficiency-cores)",
-			 small);
+			 "%u efficiency %ss stay out: equal shares of work would wait for them (--efficiency-cores)",
+			 small, machine_core_word(machine));
 }
 
 /* How many threads the pool and the quota let us run, and why. */
@@ -143,6 +179,9 @@ int pool_make(const struct machine *machine, const struct request *request, stru
 	}
 	if (!pool.core_count)
 		return err_set(err, -EINVAL, "none of the allowed CPUs is a CPU of this machine");
+	r = meet_unknown_siblings(&pool, request, plan, err);
+	if (r < 0)
+		return r;
 	if (leave_out_small(&pool, request, plan) < 0)
 		return err_nomem(err);
 	r = pool_group(&pool, err);

@@ -29,7 +29,8 @@ static int find_areas(struct pool *pool, unsigned *examples, struct err *err)
 		return 0;
 	if (per && !per->whole) {
 		(void)err_set(err, -EINVAL, "%s: no %s is known here", per->option, per->one);
-		return err_hint(err, "possible: --per core, or --instances with a number");
+		return err_hint(err, "possible: %s--instances with a number",
+				pool->machine->siblings_unknown ? "" : "--per core, or ");
 	}
 	/* A machine without nodes has one memory for all. */
 	for (unsigned i = 0; i < pool->core_count; i++)

@@ -5,6 +5,7 @@
 #include "base/err.h"
 #include "base/parse.h"
 #include "machine/machine.h"
+#include "machine/query.h"
 #include "plan/per.h"
 
 #include <limits.h>
@@ -110,20 +111,21 @@ static int refuse_size(const struct pool *pool, const struct shape *shape, unsig
 	const unsigned at_size = most_instances(pool, shape, cores);
 	const unsigned at_count = most_cores(pool, shape, even_share(pool, shape));
 	struct shape crossing = *shape;
+	const char *const word = machine_core_word(pool->machine);
 	char reserve[64] = "", possible[96] = "";
 
 	crossing.cross = true;
 	if (shape->reserve)
 		(void)snprintf(reserve, sizeof(reserve), " and %u in reserve", shape->reserve);
-	(void)err_set(err, -EINVAL,
-		      "%u instance%s of %u core%s%s do not fit: %u cores in %u node%s, the largest has %u",
-		      shape->instances, shape->instances == 1 ? "" : "s", cores, cores == 1 ? "" : "s", reserve,
-		      pool->core_count, pool->domain_count, pool->domain_count == 1 ? "" : "s", pool->largest);
+	(void)err_set(err, -EINVAL, "%u instance%s of %u %s%s%s do not fit: %u %ss in %u node%s, the largest has %u",
+		      shape->instances, shape->instances == 1 ? "" : "s", cores, word, cores == 1 ? "" : "s", reserve,
+		      pool->core_count, word, pool->domain_count, pool->domain_count == 1 ? "" : "s", pool->largest);
 	if (at_size)
-		(void)snprintf(possible, sizeof(possible), "%u of %u cores%s", at_size, cores, at_count ? ", or " : "");
+		(void)snprintf(possible, sizeof(possible), "%u of %u %ss%s", at_size, cores, word,
+			       at_count ? ", or " : "");
 	if (at_count)
-		(void)snprintf(possible + strlen(possible), sizeof(possible) - strlen(possible), "%u of %u%s",
-			       shape->instances, at_count, at_size ? "" : " cores");
+		(void)snprintf(possible + strlen(possible), sizeof(possible) - strlen(possible), "%u of %u%s%s%s",
+			       shape->instances, at_count, at_size ? "" : " ", at_size ? "" : word, at_size ? "" : "s");
 	if (!*possible)
 		return err_hint(err, "possible: fewer instances, or a smaller --reserve");
 	return err_hint(err, "possible: %s%s", possible,
@@ -256,20 +258,21 @@ static int note_per(const struct pool *pool, const struct shape *shape, struct p
 	const struct per_kind *per = pool->per;
 	const struct pool_group *last = &pool->groups[LEVEL_AREA][pool->area_count - 1];
 	const unsigned outside = pool->core_count - last->first - last->count;
+	const char *const word = machine_core_word(pool->machine);
 	int r;
 
 	if (per->of(pool->machine, pool->cores[0].core_idx) == MACHINE_NONE)
 		return plan_note(&plan->reasons, "per", per->option, "no %s is known here: the whole counts as one",
 				 per->one);
 	if (shape->instances == 1)
-		r = plan_note(&plan->reasons, "per", per->option, "one instance: a single %s has cores to use",
-			      per->one);
+		r = plan_note(&plan->reasons, "per", per->option, "one instance: a single %s has %ss to use", per->one,
+			      word);
 	else
-		r = plan_note(&plan->reasons, "per", per->option, "one instance for each of %u %s, %s%u core%s each",
-			      shape->instances, per->many, shape->grow ? "at least " : "", shape->cores,
+		r = plan_note(&plan->reasons, "per", per->option, "one instance for each of %u %s, %s%u %s%s each",
+			      shape->instances, per->many, shape->grow ? "at least " : "", shape->cores, word,
 			      shape->cores == 1 ? "" : "s");
 	if (r == 0 && outside)
-		r = plan_note(&plan->reasons, "per", "topology", "%u cores lie in no %s and stay free", outside,
+		r = plan_note(&plan->reasons, "per", "topology", "%u %ss lie in no %s and stay free", outside, word,
 			      per->one);
 	return r;
 }
@@ -283,8 +286,8 @@ static int note(const struct pool *pool, const struct workload *workload, const 
 
 	if (shape->cores < shape->even)
 		r = plan_note(&plan->reasons, "numa-before-even", "topology",
-			      "%u cores an instance instead of %u: no instance spans two nodes (--cross-node)",
-			      shape->cores, shape->even);
+			      "%u %ss an instance instead of %u: no instance spans two nodes (--cross-node)",
+			      shape->cores, machine_core_word(pool->machine), shape->even);
 	if (r == 0 && request->threads)
 		r = plan_note(&plan->reasons, "threads", "--threads", "%u threads an instance, as asked",
 			      request->threads);

@@ -60,6 +60,8 @@ static enum doctor_verdict smt_shared(const struct doctor_input *in, struct doct
 	doctor_show_fact(say, "CPUs", &machine->limits.pus);
 	if (machine->limits.pus.state == FACT_UNKNOWN)
 		return DOCTOR_UNKNOWN;
+	if (machine->siblings_unknown && (size_t)hwloc_bitmap_weight(machine->limits.pus_os) < machine->pu_count)
+		return DOCTOR_UNKNOWN;
 	if (!ours || !theirs || !whole || !find_shared(machine, ours, theirs) ||
 	    hwloc_bitmap_or(whole, machine->limits.pus_os, theirs) < 0) {
 		say->failed = true;

@@ -162,7 +162,7 @@ static enum doctor_verdict memory_nodes(const struct doctor_input *in, struct do
 		return DOCTOR_GOOD;
 	list = cpulist_text(homes);
 	say->failed = say->failed || !list;
-	text_add(&say->detail, "%zu core%s", far, far == 1 ? " has" : "s have");
+	text_add(&say->detail, "%zu %s%s", far, machine_core_word(machine), far == 1 ? " has" : "s have");
 	if (machine->nodes[far_node].memory_bytes.state == FACT_KNOWN && !machine->nodes[far_node].memory_bytes.value)
 		text_add(&say->remedy, "none in here: node %u has no memory, or the firmware hides it",
 			 machine->nodes[far_node].os);

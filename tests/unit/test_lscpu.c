@@ -15,6 +15,7 @@
 
 #include <cmocka.h>
 
+#include <stdio.h>
 #include <string.h>
 
 static int read_text(const char *text, struct machine **ret_machine, struct err *err)
@@ -168,6 +169,58 @@ static void a_summary_tells_what_follows_from_it(void **state)
 	check_samples(samples, ARRAY_SIZE(samples));
 }
 
+/* "packages/cores/threads" as told without members; "?" before what stands for siblings that are not known. */
+static void counts_are_known_where_members_are_not(void **state)
+{
+	static const struct {
+		const char *what, *text, *told;
+	} samples[] = {
+		{ "all of it", "On-line CPU(s) list: 0-7\nThread(s) per core: 2\nCore(s) per socket: 2\nSocket(s): 2\n",
+		  "?2/4/2" },
+		{ "one socket: its members are known",
+		  "On-line CPU(s) list: 0-3\nThread(s) per core: 2\nCore(s) per socket: 2\nSocket(s): 1\n", "?0/2/2" },
+		{ "a CPU is offline: the product says nothing",
+		  "On-line CPU(s) list: 0-6\nThread(s) per core: 2\nCore(s) per socket: 2\nSocket(s): 2\n", "?2/0/2" },
+		{ "a virtual machine's zeros",
+		  "On-line CPU(s) list: 0-7\nThread(s) per core: 0\nCore(s) per socket: 0\nSocket(s): 0\n", "?0/0/0" },
+		{ "no topology at all", "On-line CPU(s) list: 0-7\n", "?0/0/0" },
+		{ "more sockets than CPUs", "On-line CPU(s) list: 0-1\nThread(s) per core: 2\nSocket(s): 3\n",
+		  "?0/0/2" },
+		{ "products that overflow",
+		  "On-line CPU(s) list: 0-1\nThread(s) per core: 2\nCore(s) per socket: 4294967295\n"
+		  "Socket(s): 4294967295\n",
+		  "?0/0/2" },
+		{ "one thread a core: only sockets are a count",
+		  "On-line CPU(s) list: 0-3\nThread(s) per core: 1\nCore(s) per socket: 2\nSocket(s): 2\n", "2/0/0" },
+		{ "two kinds of CPU: each is counted for itself",
+		  "On-line CPU(s) list: 0-3\nThread(s) per core: 2\nCore(s) per socket: 1\nSocket(s): 2\n"
+		  "Thread(s) per core: 1\nCore(s) per socket: 2\nSocket(s): 2\n",
+		  "?0/0/2" },
+		{ "a table without cores", "# CPU,Socket\n0,0\n1,0\n", "?0/0/0" },
+		{ "a table whose cores are empty", "# CPU,Core,Socket,Node\n0,,,0\n1,,,0\n", "?0/0/0" },
+		{ "the tables tell it", "On-line CPU(s) list: 0-1\nThread(s) per core: 2\nCPU CORE\n0 0\n1 0\n",
+		  "0/0/0" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(samples); i++) {
+		cleanup_machine struct machine *m = NULL;
+		struct err err = { 0 };
+		char got[64];
+
+		print_message("# %s\n", samples[i].what);
+		if (read_text(samples[i].text, &m, &err) < 0 || !m) {
+			fail_msg("%s", err.text);
+			return;
+		}
+		(void)snprintf(got, sizeof(got), "%s%u/%u/%u", m->siblings_unknown ? "?" : "", m->told_packages,
+			       m->told_cores, m->told_threads);
+		assert_string_equal(got, samples[i].told);
+		if (m->siblings_unknown)
+			assert_int_equal(m->core_count, m->pu_count);
+	}
+}
+
 static void cells_may_be_empty_missing_or_written_another_way(void **state)
 {
 	static const struct sample samples[] = {
@@ -288,9 +341,6 @@ static void what_contradicts_itself_or_is_cut_off_is_refused(void **state)
 		{ "NUMA node0 CPU(s): 0\n# CPU,Core,Node\n0,0,0\n1,1,7\n",
 		  "CPU 1 is in NUMA node 7, which the summary" },
 		{ "Thread(s) per core: 2\n# CPU,Core\n0,0\n1,0\n2,0\n", "CPU 2 shares its core with 2 others" },
-		{ "On-line CPU(s) list: 0-3\nThread(s) per core: 2\nCore(s) per socket: 2\nSocket(s): 1\n",
-		  "the text does not tell which CPUs share a core" },
-		{ "# CPU,Socket\n0,0\n1,0\n", "the text does not tell which CPUs share a core" },
 		{ "{\"cpus\": [{\"cpu\": 0, \"core\": 0}", "line 1 is no JSON" },
 		{ "{\"cpus\": [{\"core\": 0}]}", "a CPU without a number" },
 		{ "{\"cpus\": [7]}", "a CPU that is no object" },
@@ -339,6 +389,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_form_gives_the_same_machine),
 		cmocka_unit_test(a_summary_tells_what_follows_from_it),
+		cmocka_unit_test(counts_are_known_where_members_are_not),
 		cmocka_unit_test(cells_may_be_empty_missing_or_written_another_way),
 		cmocka_unit_test(sizes_that_may_be_sums_or_rounded_stay_unknown),
 		cmocka_unit_test(what_contradicts_itself_or_is_cut_off_is_refused),

@@ -317,6 +317,7 @@ static void a_plan_survives_the_way_through_json(void **state)
 
 	(void)state;
 	assert_non_null(plan);
+	plan->instances[1].cores = 0; /* not known, as on a machine that does not tell who shares a core */
 	document = plan_to_json(plan);
 	before = json_dumps(document, JSON_SORT_KEYS);
 	assert_int_equal(plan_from_json(document, &back, &err), 0);

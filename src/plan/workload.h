@@ -98,6 +98,7 @@ struct workload {
 	const char *const *environment; /* "NAME=VALUE", NULL-terminated; borrowed */
 	const struct target *target;    /* NULL: no program was named */
 	const char *agent_path;         /* our agent as the target will find it; NULL: there is none */
+	const char *openmp_preload;     /* an OpenMP runtime to be preloaded; NULL: none is */
 };
 
 /* The value of an environment variable in the snapshot, or NULL. When a name stands twice the first counts, as getenv()

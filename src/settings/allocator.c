@@ -151,8 +151,10 @@ static bool names_key(const char *users, const char *key)
 	return false;
 }
 
-static void tunables_merge(const struct settings_input *in, const char *users, struct text *value)
+static void tunables_merge(const struct settings_input *in, const struct plan_instance *instance, const char *users,
+			   struct text *value)
 {
+	(void)instance;
 	text_add(value, "%s", users);
 	for (size_t i = 0; i < ARRAY_SIZE(tunables); i++) {
 		const struct tunable *tunable = &tunables[i];

@@ -98,8 +98,10 @@ static bool limit_applies(const struct settings_input *in, const struct plan_ins
 	return in->workload->request.repair && limit_is_low(in);
 }
 
-static void limit_merge(const struct settings_input *in, const char *users, struct text *value)
+static void limit_merge(const struct settings_input *in, const struct plan_instance *instance, const char *users,
+			struct text *value)
 {
+	(void)instance;
 	(void)users;
 	text_add(value, "%u", most_threads(in));
 }

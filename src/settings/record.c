@@ -4,6 +4,7 @@
 #include "base/cleanup.h"
 #include "base/cpulist.h"
 #include "base/record.h"
+#include "settings/preload.h"
 #include "settings/rule.h"
 
 #include <string.h>
@@ -69,9 +70,10 @@ static void add_names(const struct settings *settings, unsigned instance, struct
 	}
 }
 
-static int add_record(const struct plan *plan, const struct plan_instance *instance, struct settings *settings)
+static int add_record(const struct settings_input *in, const struct plan_instance *instance, struct settings *settings)
 {
-	cleanup_text struct text record = TEXT_INIT;
+	const struct plan *plan = in->plan;
+	cleanup_text struct text record = TEXT_INIT, names = TEXT_INIT;
 	cleanup_free char *pus = cpulist_text(instance->pus_os), *mask = cpulist_text(instance->mask_os);
 	cleanup_free char *nodes = cpulist_text(instance->nodes_os), *value = NULL;
 	const bool has_nodes = instance->memory_policy != MEMORY_NONE && instance->memory_policy != MEMORY_LOCAL;
@@ -79,11 +81,15 @@ static int add_record(const struct plan *plan, const struct plan_instance *insta
 
 	if (!pus || !mask || !nodes)
 		return -ENOMEM;
-	text_add(&record, RECORD_VERSION "i=%u/%zu;cpus=%s;mask=%s;pin=%s;mem=%s%s%s;%sset=", instance->index,
+	text_add(&record, RECORD_VERSION "i=%u/%zu;cpus=%s;mask=%s;pin=%s;mem=%s%s%s;%s", instance->index,
 		 plan->instance_count, pus, mask, pin_words[instance->pin],
 		 memory_policy_words[instance->memory_policy], has_nodes ? ":" : "", has_nodes ? nodes : "",
 		 settings_find(settings, setting_flush, instance->index) ? "fp=flush;" : "");
+	preload_names(in, instance, &names);
+	text_add(&record, "%s%s%sset=", names.length ? "pre=" : "", names.length ? names.data : "",
+		 names.length ? ";" : "");
 	add_names(settings, instance->index, &record);
+	record.failed |= names.failed;
 	value = text_take(&record);
 	return value ? settings_add(settings, RECORD_VARIABLE, value,
 				    "tells children, the agent, 'fettle inspect' and a nested fettle what was planned",
@@ -96,7 +102,7 @@ int record_rows(const struct settings_input *in, struct settings *settings)
 	const size_t first = settings->count;
 
 	for (size_t i = 0; i < in->plan->instance_count; i++) {
-		if (add_record(in->plan, &in->plan->instances[i], settings) < 0)
+		if (add_record(in, &in->plan->instances[i], settings) < 0)
 			return -ENOMEM;
 	}
 	settings_collapse(settings, first, in->plan->instance_count);

@@ -33,7 +33,8 @@ struct setting_rule {
 	const char *name;
 	bool (*applies)(const struct settings_input *in, const struct plan_instance *instance); /* NULL: always */
 	void (*value)(const struct settings_input *in, const struct plan_instance *instance, struct text *value);
-	void (*merge)(const struct settings_input *in, const char *users, struct text *value);
+	void (*merge)(const struct settings_input *in, const struct plan_instance *instance, const char *users,
+		      struct text *value);
 	/* Merged only: what is the user's own in a value an outer fettle had merged. */
 	void (*users_part)(const struct settings_input *in, const char *inherited, struct text *users);
 	const char *why; /* with its source: guide, manual, measurement */
@@ -57,7 +58,7 @@ struct setting_family {
 };
 
 extern const struct setting_family family_openmp, family_pools, family_allocator, family_affinity, family_memory,
-	family_agent, family_denormal;
+	family_agent, family_denormal, family_preload;
 
 /* All families in the order of their rows, NULL-terminated. */
 extern const struct setting_family *const setting_families[];

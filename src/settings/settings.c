@@ -165,7 +165,7 @@ static int add_instance_row(const struct setting_family *family, const struct se
 	bool ours;
 
 	if (rule->merge)
-		rule->merge(in, users, &value_text);
+		rule->merge(in, instance, users, &value_text);
 	else
 		rule->value(in, instance, &value_text);
 	value = text_take(&value_text);

@@ -104,7 +104,7 @@ static void wishes_that_make_no_sense_are_refused_by_name(void **state)
 static void a_family_left_out_is_left_out_of_the_plan_too(void **state)
 {
 	static const char *const families[] = { "openmp", "pools", "allocator", "affinity",
-						"memory", "agent", "denormal" };
+						"memory", "agent", "denormal",  "preload" };
 	struct scene *scene = *state;
 
 	for (size_t i = 0; i < ARRAY_SIZE(families); i++) {
@@ -122,7 +122,7 @@ static void a_family_left_out_is_left_out_of_the_plan_too(void **state)
 							  : strcmp(families[i], "affinity") == 0 ? PIN_NONE
 												 : PIN_THREADS);
 		assert_int_equal(note(&scene->plan.warnings, "agent-not-loaded") != NULL,
-				 strcmp(families[i], "agent") == 0);
+				 strcmp(families[i], "agent") == 0 || strcmp(families[i], "preload") == 0);
 		assert_seen(scene, 0, "OMP_THREAD_LIMIT", strcmp(families[i], "openmp") == 0 ? "1" : "4");
 	}
 }

@@ -4,9 +4,13 @@
 #include "base/cleanup.h"
 #include "base/err.h"
 #include "target/elf.h"
+#include "target/elf_dynamic.h"
+#include "target/library_names.h"
+#include "target/python.h"
 #include "target/script.h"
 #include "target/search.h"
 #include "target/secure.h"
+#include "target/tree.h"
 
 #include <fcntl.h>
 #include <string.h>
@@ -90,6 +94,42 @@ static int arrive(struct walk *walk, const char *path, struct err *err)
 	return 0;
 }
 
+static bool is_sanitizer(const char *name)
+{
+	static const char *const begins[] = { "libasan.so", "libtsan.so", "liblsan.so", "libhwasan.so",
+					      "libclang_rt." };
+
+	for (size_t i = 0; i < ARRAY_SIZE(begins); i++) {
+		if (strncmp(name, begins[i], strlen(begins[i])) == 0)
+			return true;
+	}
+	return false;
+}
+
+static bool is_cpp(const char *name)
+{
+	return strncmp(name, "libstdc++.so", strlen("libstdc++.so")) == 0 ||
+	       strncmp(name, "libc++.so", strlen("libc++.so")) == 0;
+}
+
+/* What a program links says what it may be. A file that says nothing readable links nothing. */
+static int read_links(int fd, struct target *found)
+{
+	cleanup_elf_dynamic struct elf_dynamic dynamic = { 0 };
+	int r = elf_dynamic_read(fd, &dynamic);
+
+	found->links_compute = found->links_malloc = false;
+	for (size_t i = 0; r == 0 && i < dynamic.needed.count; i++) {
+		const char *name = dynamic.needed.items[i];
+		const struct library_name *known = library_name_find(name);
+		const bool allocator = known && known->family == LIBRARY_ALLOCATOR;
+
+		found->links_malloc |= allocator || is_sanitizer(name);
+		found->links_compute |= (known && !allocator) || is_cpp(name);
+	}
+	return r == -ENOMEM ? r : 0;
+}
+
 static int arrive_elf(struct walk *walk, const char *path, int fd, struct err *err)
 {
 	struct elf_facts facts = { 0 };
@@ -116,6 +156,12 @@ static int arrive_elf(struct walk *walk, const char *path, int fd, struct err *e
 		found->libc = target_libc_of(path); /* a loader run by hand loads what follows */
 	else
 		found->libc = TARGET_LIBC_NONE;
+	free(found->loader);
+	found->loader = TAKE(loader);
+	/* Only where the answer is not known by the name. */
+	if (found->loader && !found->foreign && !found->script && !python_is(tree_name(path)) &&
+	    read_links(fd, found) < 0)
+		return err_nomem(err);
 	return arrive(walk, path, err);
 }
 
@@ -264,11 +310,18 @@ int target_read(const char *name, const char *search_path, struct target **ret_t
 	return 0;
 }
 
+bool target_may_compute(const struct target *target)
+{
+	return !target->links_malloc &&
+	       (target->script || target->links_compute || python_is(tree_name(target->interpreter)));
+}
+
 void target_free(struct target *target)
 {
 	if (!target)
 		return;
 	free(target->path);
 	free(target->interpreter);
+	free(target->loader);
 	free(target);
 }

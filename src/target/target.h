@@ -21,12 +21,15 @@ enum target_libc {
 struct target {
 	char *path;        /* the file execve() gets */
 	char *interpreter; /* the ELF file that runs in the end: `path` itself, or the end of its #! chain */
+	char *loader;      /* the dynamic loader that the interpreter names; NULL: static, or unknown */
 	bool script;       /* `path` begins with #! */
 	bool set_id; /* started by us it gets other rights (secure.h): the loader drops LD_PRELOAD and GLIBC_TUNABLES */
 	bool foreign; /* ELF class or machine is not ours: our preloads do not fit */
 	enum target_libc libc;
 	unsigned elf_machine; /* e_machine of `interpreter`; 0 unknown */
 	unsigned elf_class;   /* 32 or 64; 0 unknown */
+	bool links_compute;   /* the interpreter needs the C++ library, or an OpenMP, BLAS or oneDNN one */
+	bool links_malloc;    /* it needs a malloc of its own: an allocator's library or a sanitizer's */
 };
 
 /*
@@ -36,6 +39,12 @@ struct target {
  * Returns 0; -ENOENT: not found (exit 127); -EACCES, -ENOEXEC, -EISDIR: found and not executable (exit 126).
  */
 int target_read(const char *name, const char *search_path, struct target **ret_target, struct err *err);
+
+/*
+ * May it do deep learning, itself or in what it starts: a Python interpreter, a script, or a program that links what
+ * such programs link? Told from the facts above; false for one that brings its own malloc.
+ */
+bool target_may_compute(const struct target *target);
 
 /* The C library whose dynamic loader has this path; TARGET_LIBC_OTHER: one we do not know. */
 enum target_libc target_libc_of(const char *loader);

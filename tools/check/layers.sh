@@ -1,12 +1,12 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # A room includes only itself and rooms above it in this list; src/api.c all, of cli what joins them; the agent
-# base/record.h alone beside its own, archive base; include/fettle.h none. Usage: layers.sh [root]
+# base/record.h alone beside its own, archive base, probe nothing; include/fettle.h none. Usage: layers.sh [root]
 set -u
 cd "${1:-$(dirname "$0")/../..}" || exit 1
 
 folders=
-for folder in src agent archive include; do
+for folder in src agent archive probe include; do
 	[ ! -d "$folder" ] || folders="$folders $folder"
 done
 # shellcheck disable=SC2086
@@ -19,8 +19,8 @@ wrong=$(find $folders -name '*.[ch]' -exec awk '
 	FNR == 1 {
 		split(FILENAME, part, "/")
 		own = part[1] == "src" && part[3] ? part[2] : part[1]
-		limit = part[1] == "agent" ? 0 : part[1] == "archive" ? order["base"] : FILENAME == "src/api.c" ? order["cli"] - 1 : order[own]
-		if (own != "agent" && own != "archive" && own != "include" && FILENAME != "src/api.c" && !order[own])
+		limit = part[1] == "agent" ? 0 : part[1] == "archive" ? order["base"] : part[1] == "probe" ? 0 : FILENAME == "src/api.c" ? order["cli"] - 1 : order[own]
+		if (own != "agent" && own != "archive" && own != "probe" && own != "include" && FILENAME != "src/api.c" && !order[own])
 			print FILENAME ": no room of this name in tools/check/layers.sh"
 	}
 	/^[ \t]*#[ \t]*include(_next)?[ \t]*["<]/ {

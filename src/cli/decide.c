@@ -5,6 +5,7 @@
 #include "base/err.h"
 #include "base/sysroot.h"
 #include "cli/agent_path.h"
+#include "cli/allocator_facts.h"
 #include "cli/cache_folder.h"
 #include "cli/command.h"
 #include "machine/machine.h"
@@ -19,10 +20,11 @@
 
 int decide_machine(const struct options *options, bool use_cache, struct decision *decision, struct err *err)
 {
-	cleanup_free char *folder = use_cache && !options->no_cache ? cache_folder() : NULL;
 	const char *spec = options->machine;
-	int r = machine_read_cached(spec, folder, &decision->machine, err);
+	int r;
 
+	decision->cache_folder = use_cache && !options->no_cache ? cache_folder() : NULL;
+	r = machine_read_cached(spec, decision->cache_folder, &decision->machine, err);
 	if (r == 0)
 		r = machine_narrow(decision->machine, &options->narrow, err);
 	/* A live machine that cannot be read is our failure; a file that cannot is the user's. */
@@ -120,6 +122,8 @@ int decide_plan(struct decision *decision, struct err *err)
 		decision->workload.agent_path = decision->agent;
 	}
 	if (r == 0)
+		r = allocator_facts_find(decision, err);
+	if (r == 0)
 		r = settings_make(decision->machine, &decision->workload, decision->plan, &decision->settings, err);
 	if (r == -EINVAL)
 		decision->exit_code = EXIT_USAGE;
@@ -133,5 +137,7 @@ void decision_clear(struct decision *decision)
 	target_free(decision->target);
 	machine_free(decision->machine);
 	free(decision->agent);
+	free(decision->cache_folder);
+	malloc_library_clear(&decision->malloc_library);
 	*decision = (struct decision){ .machine = NULL };
 }

@@ -6,6 +6,7 @@
 #pragma once
 
 #include "plan/workload.h"
+#include "target/malloc_library.h"
 
 #include <stdbool.h>
 
@@ -21,6 +22,8 @@ struct decision {
 	struct machine *machine;
 	struct target *target; /* NULL: no program named, or it was not found */
 	char *agent;
+	char *cache_folder; /* NULL: nothing is remembered */
+	struct malloc_library malloc_library;
 	struct workload workload; /* borrows from options, environment and this struct */
 	struct plan *plan;
 	struct settings *settings;

@@ -76,13 +76,15 @@ static const struct option instance_rows[] = {
 TABLE(instance_options, "Choosing one", instance_rows);
 
 static const struct option cache_rows[] = {
-	{ "no-cache", NULL, "find the topology out anew, and remember nothing", OPTION_FLAG, .offset = AT(no_cache) },
+	{ "no-cache", NULL, "find everything out anew, and remember nothing", OPTION_FLAG, .offset = AT(no_cache) },
 };
 TABLE(cache_options, "Start-up", cache_rows);
 
 static const struct option settings_rows[] = {
 	{ "set", "NAME=VALUE", "set a variable; may be repeated", OPTION_TEXTS, .offset = AT(set) },
 	{ "unset", "NAME", "take a variable out; may be repeated", OPTION_TEXTS, .offset = AT(unset) },
+	{ "allocator", "WORD", "auto, glibc, tuned-glibc, jemalloc, jemalloc-aggressive, tcmalloc or mimalloc",
+	  OPTION_CHOICE, .offset = AT(request.allocator), .words = allocator_words, .word_count = ALLOCATOR_COUNT },
 	{ "flush-denormals", NULL, "compute denormal numbers as zero: results change", OPTION_FLAG,
 	  .offset = AT(request.flush_denormals) },
 	{ "repair", NULL, "raise an OMP_THREAD_LIMIT that would hang", OPTION_FLAG, .offset = AT(request.repair) },

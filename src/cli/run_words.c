@@ -66,6 +66,7 @@ void run_words_plan(const struct options *options, const struct decision *decisi
 {
 	const struct plan_instance *first = children[0].instance;
 	const struct setting *tunables = settings_find(decision->settings, "GLIBC_TUNABLES", first->index);
+	const struct setting *allocator = settings_find(decision->settings, "allocator", first->index);
 	cleanup_text struct text line = TEXT_INIT;
 
 	if (options->quiet)
@@ -80,6 +81,8 @@ void run_words_plan(const struct options *options, const struct decision *decisi
 		text_add(&line, ", memory %s", memory_policy_words[first->memory_policy]);
 	if (tunables && tunables->origin == ORIGIN_PLAN && tunables->value)
 		text_add(&line, ", tuned glibc");
+	if (allocator)
+		text_add(&line, ", %s", allocator->value);
 	if (settings_find(decision->settings, "flush-denormals", first->index))
 		text_add(&line, ", denormals are zero");
 	if (line.data)

@@ -47,6 +47,7 @@ json_t *request_to_json(const struct request *request)
 		r |= json_object_set_new(object, "instance", json_integer(request->instance));
 	r |= set_text(object, "memory", memory_policy_words[request->memory]);
 	r |= set_text(object, "pin", pin_words[request->pin]);
+	r |= set_text(object, "allocator", allocator_words[request->allocator]);
 	r |= set_flag(object, "flush-denormals", request->flush_denormals);
 	r |= set_flag(object, "repair", request->repair);
 	if (r < 0) {

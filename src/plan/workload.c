@@ -11,6 +11,9 @@ const char *const per_words[PER_COUNT] = { "node", "package", "l3", "core" };
 const char *const pin_words[PIN_COUNT] = { "auto", "threads", "instance", "none" };
 const char *const memory_policy_words[MEMORY_POLICY_COUNT] = { "auto", "none",      "local",
 							       "bind", "preferred", "interleave" };
+const char *const allocator_words[ALLOCATOR_COUNT] = {
+	"auto", "glibc", "tuned-glibc", "jemalloc", "jemalloc-aggressive", "tcmalloc", "mimalloc"
+};
 
 bool memory_policy_takes_nodes(enum memory_policy policy)
 {

@@ -41,12 +41,23 @@ enum memory_policy {
 	MEMORY_INTERLEAVE,
 };
 
+enum allocator {
+	ALLOCATOR_AUTO,
+	ALLOCATOR_GLIBC,       /* left as it is */
+	ALLOCATOR_TUNED_GLIBC, /* by GLIBC_TUNABLES: nothing is preloaded */
+	ALLOCATOR_JEMALLOC,    /* as the guide has it for where memory is tight */
+	ALLOCATOR_JEMALLOC_AGGRESSIVE,
+	ALLOCATOR_TCMALLOC,
+	ALLOCATOR_MIMALLOC,
+};
+
 /* Words of the options above, indexed by the enum; they are also the words of the JSON. */
 extern const char *const strategy_words[];
 extern const char *const per_words[];
 extern const char *const pin_words[];
 extern const char *const memory_policy_words[];
-enum { STRATEGY_COUNT = 2, PER_COUNT = 4, PIN_COUNT = 4, MEMORY_POLICY_COUNT = 6 };
+extern const char *const allocator_words[];
+enum { STRATEGY_COUNT = 2, PER_COUNT = 4, PIN_COUNT = 4, MEMORY_POLICY_COUNT = 6, ALLOCATOR_COUNT = 7 };
 
 /* Does the policy put pages on nodes that are named to it? False for auto, too: it names none but the CPUs' own. */
 bool memory_policy_takes_nodes(enum memory_policy policy);
@@ -78,6 +89,7 @@ struct request {
 	unsigned instance;   /* run only this one of the plan */
 	enum memory_policy memory;
 	enum pin pin;
+	enum allocator allocator;
 	bool flush_denormals; /* results change: only when asked */
 	bool repair;          /* raise what of the user's would make the program hang */
 };
@@ -92,13 +104,23 @@ struct wishes {
 	size_t without_count;
 };
 
+/* A library that the request needs, as the edge found it. Borrowed strings; all zero: none was looked for. */
+struct workload_library {
+	const char *path;    /* for LD_PRELOAD; NULL: it cannot be had */
+	const char *why_not; /* then why */
+	bool broken;         /* there is one, and it does not do */
+	bool proven;         /* it was seen to work; false with a path: the program runs on another machine */
+};
+
 struct workload {
 	struct request request;
 	struct wishes wishes;
-	const char *const *environment; /* "NAME=VALUE", NULL-terminated; borrowed */
-	const struct target *target;    /* NULL: no program was named */
-	const char *agent_path;         /* our agent as the target will find it; NULL: there is none */
-	const char *openmp_preload;     /* an OpenMP runtime to be preloaded; NULL: none is */
+	const char *const *environment;         /* "NAME=VALUE", NULL-terminated; borrowed */
+	const struct target *target;            /* NULL: no program was named */
+	const char *agent_path;                 /* our agent as the target will find it; NULL: there is none */
+	struct workload_library malloc_library; /* for the allocator that is asked for; for `auto` tcmalloc's */
+	bool malloc_threshold_capped;           /* the program's glibc refuses an mmap threshold above 32 MiB */
+	const char *openmp_preload;             /* an OpenMP runtime to be preloaded; NULL: none is */
 };
 
 /* The value of an environment variable in the snapshot, or NULL. When a name stands twice the first counts, as getenv()

@@ -43,6 +43,7 @@ struct setting_rule {
 	enum changes_numbers changes_numbers;
 	bool system_call; /* no variable: launch or the agent carries it out */
 	bool asked;       /* applies only on an option's word, which is then its origin */
+	bool (*by_option)(const struct settings_input *in); /* the same where it depends; may be NULL */
 };
 
 struct setting_family {

@@ -181,9 +181,9 @@ static int add_instance_row(const struct setting_family *family, const struct se
 		text_add(&why_text, "; what the user had set is kept");
 	why = text_take(&why_text);
 	row = rule_row(family, rule, (int)instance->index,
-		       rule->asked ? ORIGIN_OPTION
-		       : ours      ? ORIGIN_PLAN
-				   : ORIGIN_USER);
+		       rule->asked || (rule->by_option && rule->by_option(in)) ? ORIGIN_OPTION
+		       : ours                                                  ? ORIGIN_PLAN
+									       : ORIGIN_USER);
 	return why ? settings_add(settings, rule->name, value, why, &row) : -ENOMEM;
 }
 

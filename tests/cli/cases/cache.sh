@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# What plan and run remember is only the topology, and only where they may.
+# plan and run remember only where they may, and what is torn is found out anew.
 folder=.cache/fettle
 fettle machine >/dev/null
 [ ! -e $folder ] || echo "machine remembered something"

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/allocator_facts.h"
+
+#include "base/cleanup.h"
+#include "base/err.h"
+#include "base/sysroot.h"
+#include "cli/decide.h"
+#include "machine/machine.h"
+#include "target/malloc_thresholds.h"
+#include "target/target.h"
+
+#include <string.h>
+
+/* The libraries by the words of malloc_library.h; NULL: none is preloaded for it. */
+static const char *const library_words[ALLOCATOR_COUNT] = {
+	[ALLOCATOR_AUTO] = "tcmalloc_minimal", /* the build without profilers, and nothing less known */
+	[ALLOCATOR_JEMALLOC] = "jemalloc",     [ALLOCATOR_JEMALLOC_AGGRESSIVE] = "jemalloc",
+	[ALLOCATOR_TCMALLOC] = "tcmalloc",     [ALLOCATOR_MIMALLOC] = "mimalloc",
+};
+
+/* Left out altogether: then there is nothing to know. */
+static bool is_left_out(const struct wishes *wishes)
+{
+	static const char *const families[] = { "allocator", "preload" };
+
+	for (size_t i = 0; i < wishes->without_count; i++) {
+		for (size_t k = 0; k < ARRAY_SIZE(families); k++) {
+			if (strcmp(wishes->without[i], families[k]) == 0)
+				return true;
+		}
+	}
+	return false;
+}
+
+/* A preload reaches it, and glibc's loader is what to ask. */
+static bool takes_preloads(const struct target *target)
+{
+	return !target || (target->libc == TARGET_LIBC_GLIBC && target->loader && !target->foreign && !target->set_id);
+}
+
+static int find_library(struct decision *decision, const char *word, struct err *err)
+{
+	struct workload *workload = &decision->workload;
+	cleanup_sysroot struct sysroot root = SYSROOT_INIT;
+	const struct malloc_library_request request = {
+		.root = &root,
+		.target = decision->target,
+		.names = malloc_library_names(word),
+		.library_path = workload_getenv(workload, "LD_LIBRARY_PATH"),
+		.cache_folder = decision->cache_folder,
+		.again = workload->request.allocator != ALLOCATOR_AUTO,
+	};
+	int r = sysroot_open(&root, "/", err);
+
+	if (r == 0)
+		r = malloc_library_find(&request, &decision->malloc_library, err);
+	if (r < 0)
+		return r;
+	workload->malloc_library = (struct workload_library){
+		.path = decision->malloc_library.path,
+		.why_not = decision->malloc_library.why_not,
+		.broken = decision->malloc_library.broken,
+		.proven = decision->malloc_library.path != NULL,
+	};
+	return 0;
+}
+
+int allocator_facts_find(struct decision *decision, struct err *err)
+{
+	struct workload *workload = &decision->workload;
+	const enum allocator asked = workload->request.allocator;
+	const struct target *target = decision->target;
+	const char *word = library_words[asked];
+	/* What starts small and computes nothing would only pay for a library: `true` takes six times as long. */
+	const bool unasked = asked == ALLOCATOR_AUTO && target && !target_may_compute(target);
+	int r;
+
+	if (is_left_out(&workload->wishes) || !takes_preloads(target) || asked == ALLOCATOR_GLIBC)
+		return 0;
+	if (decision->machine->source != MACHINE_LIVE) {
+		/* The other machine's libraries are not here to be looked at. */
+		if (word && asked != ALLOCATOR_AUTO)
+			workload->malloc_library.path = malloc_library_names(word)->sonames[0];
+		return 0;
+	}
+	if (word && !unasked) {
+		r = find_library(decision, word, err);
+		if (r < 0)
+			return r;
+	}
+	if (!workload->malloc_library.path && !unasked && target)
+		workload->malloc_threshold_capped = malloc_threshold_is_capped(target->loader);
+	return 0;
+}

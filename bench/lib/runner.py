@@ -31,7 +31,8 @@ class Contestant:
 
 
 # What would make "bare" something else than bare.
-STRIPPED = ("FETTLE_", "GOMP_", "KMP_", "OMP_", "GLIBC_TUNABLES", "LD_PRELOAD", "MALLOC_", "MKL_", "OPENBLAS_")
+STRIPPED = ("FETTLE_", "GOMP_", "KMP_", "OMP_", "GLIBC_TUNABLES", "LD_PRELOAD", "MALLOC_", "MIMALLOC_", "MKL_", "OPENBLAS_",
+            "TCMALLOC_")
 KEPT = ("FETTLE_BENCH_",)
 
 

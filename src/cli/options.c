@@ -87,6 +87,12 @@ static const struct option settings_rows[] = {
 	  OPTION_CHOICE, .offset = AT(request.allocator), .words = allocator_words, .word_count = ALLOCATOR_COUNT },
 	{ "flush-denormals", NULL, "compute denormal numbers as zero: results change", OPTION_FLAG,
 	  .offset = AT(request.flush_denormals) },
+	{ "onednn-cache", "N", "primitives that oneDNN keeps (1 to 65536)", OPTION_COUNT,
+	  .offset = AT(request.onednn_cache) },
+	{ "max-isa", "WORD", "cap oneDNN's instruction set: avx2, avx512_core ...", OPTION_CHOICE,
+	  .offset = AT(request.max_isa), .words = max_isa_words, .word_count = MAX_ISA_COUNT },
+	{ "fpmath", "WORD", "let oneDNN round: strict, bf16, f16, tf32 or any", OPTION_CHOICE,
+	  .offset = AT(request.fpmath), .words = fpmath_words, .word_count = FPMATH_COUNT },
 	{ "repair", NULL, "raise an OMP_THREAD_LIMIT that would hang", OPTION_FLAG, .offset = AT(request.repair) },
 	{ "no", "FAMILY", "leave a family of settings alone; may be repeated", OPTION_TEXTS, .offset = AT(without) },
 };

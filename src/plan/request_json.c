@@ -49,6 +49,9 @@ json_t *request_to_json(const struct request *request)
 	r |= set_text(object, "pin", pin_words[request->pin]);
 	r |= set_text(object, "allocator", allocator_words[request->allocator]);
 	r |= set_flag(object, "flush-denormals", request->flush_denormals);
+	r |= set_count(object, "onednn-cache", request->onednn_cache);
+	r |= set_text(object, "max-isa", request->max_isa ? max_isa_words[request->max_isa] : NULL);
+	r |= set_text(object, "fpmath", request->fpmath ? fpmath_words[request->fpmath] : NULL);
 	r |= set_flag(object, "repair", request->repair);
 	if (r < 0) {
 		json_decref(object);

@@ -14,6 +14,21 @@ const char *const memory_policy_words[MEMORY_POLICY_COUNT] = { "auto", "none",  
 const char *const allocator_words[ALLOCATOR_COUNT] = {
 	"auto", "glibc", "tuned-glibc", "jemalloc", "jemalloc-aggressive", "tcmalloc", "mimalloc"
 };
+const char *const max_isa_words[MAX_ISA_COUNT] = { "default",
+						   "sse41",
+						   "avx",
+						   "avx2",
+						   "avx2_vnni",
+						   "avx2_vnni_2",
+						   "avx512_core",
+						   "avx512_core_vnni",
+						   "avx512_core_bf16",
+						   "avx512_core_fp16",
+						   "avx512_core_amx",
+						   "avx512_core_amx_fp16",
+						   "avx10_2_512",
+						   "avx10_2_512_amx_2" };
+const char *const fpmath_words[FPMATH_COUNT] = { "default", "strict", "bf16", "f16", "tf32", "any" };
 
 bool memory_policy_takes_nodes(enum memory_policy policy)
 {

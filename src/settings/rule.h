@@ -31,6 +31,9 @@ struct settings_input {
  */
 struct setting_rule {
 	const char *name;
+	/* Other names that are read for the same, NULL-terminated, the one that counts first. What the user says by one
+	 * is said by `name`. */
+	const char *older[3];
 	bool (*applies)(const struct settings_input *in, const struct plan_instance *instance); /* NULL: always */
 	void (*value)(const struct settings_input *in, const struct plan_instance *instance, struct text *value);
 	void (*merge)(const struct settings_input *in, const struct plan_instance *instance, const char *users,
@@ -59,7 +62,7 @@ struct setting_family {
 };
 
 extern const struct setting_family family_openmp, family_pools, family_allocator, family_affinity, family_memory,
-	family_agent, family_denormal, family_preload;
+	family_agent, family_denormal, family_preload, family_onednn;
 
 /* All families in the order of their rows, NULL-terminated. */
 extern const struct setting_family *const setting_families[];
@@ -70,7 +73,7 @@ extern const char family_user[], family_record[];
 /* The row that has FETTLE_PLAN tell the agent to flush denormals. */
 extern const char setting_flush[];
 
-/* The rule of this name, or NULL. */
+/* The rule of this name or older name, or NULL. */
 const struct setting_rule *setting_rule_find(const char *name);
 
 /* Append a row: copies of the texts (`value` NULL: taken out of the environment), all else from `row`. Returns 0 or
@@ -86,6 +89,9 @@ void settings_collapse(struct settings *settings, size_t first, size_t instance_
  * what an outer fettle set. For a merged variable see settings_users_part().
  */
 const char *settings_user_value(const struct settings_input *in, const char *name);
+
+/* The name by which the user says what the rule is about: its own, else an older one; NULL: by none. */
+const char *settings_users_name(const struct settings_input *in, const struct setting_rule *rule);
 
 /* The same for a merged variable, without what an outer fettle had put in. Empty: nothing of the user's. */
 void settings_users_part(const struct settings_input *in, const char *name, struct text *users);

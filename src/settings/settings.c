@@ -80,6 +80,17 @@ const char *settings_user_value(const struct settings_input *in, const char *nam
 	return workload_user_value(in->workload, name);
 }
 
+const char *settings_users_name(const struct settings_input *in, const struct setting_rule *rule)
+{
+	if (settings_user_value(in, rule->name))
+		return rule->name;
+	for (size_t i = 0; rule->older[i]; i++) {
+		if (settings_user_value(in, rule->older[i]))
+			return rule->older[i];
+	}
+	return NULL;
+}
+
 void settings_users_part(const struct settings_input *in, const char *name, struct text *users)
 {
 	const struct setting_rule *rule = setting_rule_find(name);
@@ -118,10 +129,12 @@ static void add_ours(const struct setting_rule *rule, const struct settings_inpu
 		free(ours);
 		ours = TAKE(one);
 	}
-	if (ours && strcmp(ours, users) != 0)
-		text_add(why, "; fettle would have set %s", ours);
-	else if (ours)
+	if (!ours)
+		return;
+	if (strcmp(ours, users) == 0)
 		text_add(why, "; fettle would have set the same");
+	else
+		text_add(why, "; fettle would have set %s%s", ours, rule->asked ? ", as asked" : "");
 }
 
 /* What every row of a rule has, whoever gave the value. */
@@ -136,8 +149,26 @@ static struct setting rule_row(const struct setting_family *family, const struct
 				 .environment = !rule->system_call };
 }
 
+/* An option asked for one value and the environment holds another: not in silence. */
+static int warn_not_as_asked(const struct setting_rule *rule, const struct settings_input *in, const char *name,
+			     const char *users)
+{
+	cleanup_text struct text asked = TEXT_INIT;
+
+	if (!rule->asked || !rule->value)
+		return 0;
+	rule->value(in, &in->plan->instances[0], &asked);
+	if (!asked.data)
+		return -ENOMEM;
+	return strcmp(asked.data, users) == 0
+		       ? 0
+		       : plan_note(&in->plan->warnings, "user-variable", NULL,
+				   "%s was asked for, but %s='%s' is the user's and stays", asked.data, name, users);
+}
+
+/* `name`: by which the user said it, the rule's own or an older one. */
 static int add_user_row(const struct setting_family *family, const struct setting_rule *rule,
-			const struct settings_input *in, const char *users, struct settings *settings)
+			const struct settings_input *in, const char *name, const char *users, struct settings *settings)
 {
 	const struct setting row = rule_row(family, rule, EVERY_INSTANCE, ORIGIN_USER);
 	cleanup_text struct text text = TEXT_INIT;
@@ -149,9 +180,13 @@ static int add_user_row(const struct setting_family *family, const struct settin
 	if (!applies)
 		return 0;
 	text_add(&text, "set in the environment by the user: stays as it is");
+	if (name != rule->name)
+		text_add(&text, " (the library reads it for %s)", rule->name);
 	add_ours(rule, in, users, &text);
 	why = text_take(&text);
-	return why ? settings_add(settings, rule->name, users, why, &row) : -ENOMEM;
+	if (!why || warn_not_as_asked(rule, in, name, users) < 0)
+		return -ENOMEM;
+	return settings_add(settings, name, users, why, &row);
 }
 
 /* `users`: the user's part of a merged variable, "" when there is none. */
@@ -196,12 +231,12 @@ static int add_rule(const struct setting_family *family, const struct setting_ru
 	const size_t first = settings->count;
 
 	if (!rule->system_call) {
-		const char *set = workload_user_value(in->workload, rule->name);
+		const char *name = settings_users_name(in, rule);
 
-		if (wishes_set(wishes, rule->name) || wishes_unset(wishes, rule->name))
+		if (wishes_unset(wishes, rule->name) || (name && wishes_set(wishes, name)))
 			return 0; /* the row is in user.c */
-		if (set && !rule->merge)
-			return add_user_row(family, rule, in, set, settings);
+		if (name && !rule->merge)
+			return add_user_row(family, rule, in, name, settings_user_value(in, name), settings);
 	}
 	if (rule->merge)
 		settings_users_part(in, rule->name, &text);

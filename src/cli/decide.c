@@ -8,6 +8,7 @@
 #include "cli/allocator_facts.h"
 #include "cli/cache_folder.h"
 #include "cli/command.h"
+#include "machine/host.h"
 #include "machine/machine.h"
 #include "machine/narrow.h"
 #include "plan/plan.h"
@@ -113,10 +114,22 @@ int decide_libraries(const struct options *options, char *const *words, struct d
 	return r;
 }
 
+/* Whether the kernel gives huge pages is a fact of the host, and those are read only where one is needed. */
+static int read_host(struct decision *decision, struct err *err)
+{
+	struct machine *machine = decision->machine;
+
+	return decision->workload.request.huge_pages && machine->source == MACHINE_LIVE && !machine->host
+		       ? machine_read_host(machine, 0, err)
+		       : 0;
+}
+
 int decide_plan(struct decision *decision, struct err *err)
 {
 	int r = plan_make(decision->machine, &decision->workload, &decision->plan, err);
 
+	if (r == 0)
+		r = read_host(decision, err);
 	if (r == 0 && needs_agent(decision)) {
 		decision->agent = agent_path();
 		decision->workload.agent_path = decision->agent;

@@ -93,6 +93,8 @@ static const struct option settings_rows[] = {
 	  .offset = AT(request.max_isa), .words = max_isa_words, .word_count = MAX_ISA_COUNT },
 	{ "fpmath", "WORD", "let oneDNN round: strict, bf16, f16, tf32 or any", OPTION_CHOICE,
 	  .offset = AT(request.fpmath), .words = fpmath_words, .word_count = FPMATH_COUNT },
+	{ "huge-pages", "WORD", "have allocators ask for huge pages: none or madvise", OPTION_CHOICE,
+	  .offset = AT(request.huge_pages), .words = huge_pages_words, .word_count = HUGE_PAGES_COUNT },
 	{ "repair", NULL, "raise an OMP_THREAD_LIMIT that would hang", OPTION_FLAG, .offset = AT(request.repair) },
 	{ "no", "FAMILY", "leave a family of settings alone; may be repeated", OPTION_TEXTS, .offset = AT(without) },
 };

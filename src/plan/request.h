@@ -77,6 +77,12 @@ enum fpmath {
 	FPMATH_COUNT,
 };
 
+enum huge_pages {
+	HUGE_PAGES_NONE,    /* no allocator is told to ask for them */
+	HUGE_PAGES_MADVISE, /* allocators that can ask the kernel, by madvise() */
+	HUGE_PAGES_COUNT,
+};
+
 /* Words of the options above, indexed by the enum; they are also the words of the JSON. */
 extern const char *const strategy_words[];
 extern const char *const per_words[];
@@ -85,6 +91,7 @@ extern const char *const memory_policy_words[];
 extern const char *const allocator_words[];
 extern const char *const max_isa_words[];
 extern const char *const fpmath_words[];
+extern const char *const huge_pages_words[];
 enum { STRATEGY_COUNT = 2, PER_COUNT = 4, PIN_COUNT = 4, MEMORY_POLICY_COUNT = 6, ALLOCATOR_COUNT = 7 };
 
 /* Does the policy put pages on nodes that are named to it? False for auto, too: it names none but the CPUs' own. */
@@ -122,5 +129,6 @@ struct request {
 	unsigned onednn_cache; /* capacity of oneDNN's primitive cache; 0: not asked */
 	enum max_isa max_isa;
 	enum fpmath fpmath;
+	enum huge_pages huge_pages;
 	bool repair; /* raise what of the user's would make the program hang */
 };

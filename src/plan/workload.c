@@ -29,6 +29,7 @@ const char *const max_isa_words[MAX_ISA_COUNT] = { "default",
 						   "avx10_2_512",
 						   "avx10_2_512_amx_2" };
 const char *const fpmath_words[FPMATH_COUNT] = { "default", "strict", "bf16", "f16", "tf32", "any" };
+const char *const huge_pages_words[HUGE_PAGES_COUNT] = { "none", "madvise" };
 
 bool memory_policy_takes_nodes(enum memory_policy policy)
 {

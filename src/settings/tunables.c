@@ -77,13 +77,25 @@ static uint64_t pad(const struct settings_input *in)
 	return top_pad;
 }
 
+/* glibc's word for madvise(MADV_HUGEPAGE), since 2.35. */
+static uint64_t hugetlb(const struct settings_input *in)
+{
+	(void)in;
+	return 1;
+}
+
+static bool huge_pages_asked(const struct settings_input *in)
+{
+	return in->workload->request.huge_pages == HUGE_PAGES_MADVISE;
+}
+
 /*
  * The order matters: an outer fettle's keys are found again at the end of the value by it. The one whose value
  * depends on the machine comes last, so that a user's own value of it is never taken for ours.
  */
 static const struct tunable {
 	const char *key;
-	const char *variable; /* the older name of the same; a tunable silently wins over it (glibc 2.36) */
+	const char *variable; /* the older name of the same, or NULL; a tunable silently wins over it (glibc 2.36) */
 	uint64_t (*value)(const struct settings_input *in);
 	bool fixed;
 	bool (*applies)(const struct settings_input *in); /* NULL: always */
@@ -91,6 +103,7 @@ static const struct tunable {
 	{ "glibc.malloc.mmap_threshold", "MALLOC_MMAP_THRESHOLD_", mmap_threshold, true, is_newer },
 	{ "glibc.malloc.mmap_max", "MALLOC_MMAP_MAX_", mmap_max, true, is_older },
 	{ "glibc.malloc.top_pad", "MALLOC_TOP_PAD_", pad, true, NULL },
+	{ "glibc.malloc.hugetlb", NULL, hugetlb, true, huge_pages_asked },
 	{ "glibc.malloc.trim_threshold", "MALLOC_TRIM_THRESHOLD_", tunables_kept_bytes, false, NULL },
 };
 
@@ -116,9 +129,10 @@ void tunables_merge(const struct settings_input *in, const struct plan_instance 
 	for (size_t i = 0; i < ARRAY_SIZE(tunables); i++) {
 		const struct tunable *tunable = &tunables[i];
 
-		if ((!tunable->applies || tunable->applies(in)) && !names_key(users, tunable->key) &&
-		    !settings_user_value(in, tunable->variable))
-			text_add(value, "%s%s=%" PRIu64, value->length ? ":" : "", tunable->key, tunable->value(in));
+		if ((tunable->applies && !tunable->applies(in)) || names_key(users, tunable->key) ||
+		    (tunable->variable && settings_user_value(in, tunable->variable)))
+			continue;
+		text_add(value, "%s%s=%" PRIu64, value->length ? ":" : "", tunable->key, tunable->value(in));
 	}
 }
 
@@ -179,6 +193,8 @@ void tunables_explain(const struct settings_input *in, struct text *why)
 			 trim / MIB);
 	if (is_older(in))
 		text_add(why, "; mmap_max=0 because a glibc before 2.35 refuses thresholds above 32 MiB");
+	if (huge_pages_asked(in))
+		text_add(why, "; hugetlb has it ask for huge pages (--huge-pages: no gain was measured)");
 	if (in->workload->request.allocator == ALLOCATOR_AUTO && in->workload->malloc_library.why_not)
 		text_add(why, "; tcmalloc is not preloaded: %s", in->workload->malloc_library.why_not);
 	if (!in->workload->target)

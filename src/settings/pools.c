@@ -2,6 +2,9 @@
 /*
  * Libraries with thread pools of their own. Left alone each sizes its pool by the whole machine; told
  * the same number as OpenMP, none multiplies another.
+ *
+ * Without a row, because nothing is read from outside: PyTorch's inter-op pool (torch.set_num_interop_threads() alone),
+ * ONNX Runtime (its session options), oneTBB (it goes by the mask). Go and JAX go by the mask as well.
  */
 #include "base/cleanup.h"
 #include "settings/rule.h"
@@ -12,6 +15,19 @@ static void threads_value(const struct settings_input *in, const struct plan_ins
 	text_add(value, "%u", instance->threads);
 }
 
+static bool one_thread(const struct settings_input *in, const struct plan_instance *instance)
+{
+	(void)in;
+	return instance->threads == 1;
+}
+
+static void no_value(const struct settings_input *in, const struct plan_instance *instance, struct text *value)
+{
+	(void)in;
+	(void)instance;
+	text_add(value, "false");
+}
+
 static const struct setting_rule rules[] = {
 	{ .name = "MKL_NUM_THREADS",
 	  .value = threads_value,
@@ -19,6 +35,7 @@ static const struct setting_rule rules[] = {
 		 "Variables "
 		 "for OpenMP Threading Control)" },
 	{ .name = "OPENBLAS_NUM_THREADS",
+	  .older = { "GOTO_NUM_THREADS" },
 	  .value = threads_value,
 	  .why = "OpenBLAS builds with POSIX threads have a pool of their own (OpenBLAS manual, Runtime variables)" },
 	{ .name = "BLIS_NUM_THREADS",
@@ -35,6 +52,30 @@ static const struct setting_rule rules[] = {
 	{ .name = "VECLIB_MAXIMUM_THREADS",
 	  .value = threads_value,
 	  .why = "limit of Apple's Accelerate, which on Linux only portable programs read" },
+	{ .name = "RAYON_NUM_THREADS",
+	  .older = { "RAYON_RS_NUM_CPUS" },
+	  .value = threads_value,
+	  .why = "Rust's Rayon, the pool of Hugging Face's tokenizers (Rayon, ThreadPoolBuilder::num_threads; seen "
+		 "with "
+		 "tokenizers 0.23)" },
+	{ .name = "TOKENIZERS_PARALLELISM",
+	  .applies = one_thread,
+	  .value = no_value,
+	  .why = "with one thread tokenizers' pool gains nothing, and older versions warn in each child (data loaders) "
+		 "forked after its use (Hugging Face tokenizers, TOKENIZERS_PARALLELISM)" },
+	{ .name = "NUMBA_NUM_THREADS",
+	  .value = threads_value,
+	  .why = "size of Numba's pool (Numba manual, Environment variables, Threading Control)",
+	  .risk = "numba.set_num_threads() with more than this is an error" },
+	{ .name = "POLARS_MAX_THREADS",
+	  .value = threads_value,
+	  .why = "size of Polars' pool (Polars user guide, thread_pool_size; seen with 2.1)" },
+	{ .name = "TF_NUM_INTRAOP_THREADS",
+	  .value = threads_value,
+	  .why = "threads TensorFlow shares one operation among (tf.config.threading; seen with 2.21)" },
+	{ .name = "TF_NUM_INTEROP_THREADS",
+	  .value = threads_value,
+	  .why = "operations TensorFlow runs side by side (tf.config.threading; seen with 2.21)" },
 };
 
 const struct setting_family family_pools = {

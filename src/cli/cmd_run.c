@@ -99,7 +99,7 @@ static int prepare_unpinned(const struct settings *settings, struct launch_child
 
 static int prepare(const struct invocation *inv, struct start *start, struct err *err)
 {
-	const struct request *request = &inv->options.request;
+	const struct request *request = &start->decision.workload.request;
 	const struct plan *plan = start->decision.plan;
 	const size_t first = request->has_instance ? request->instance : 0;
 	const size_t count = request->has_instance ? 1 : plan->instance_count;

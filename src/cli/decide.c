@@ -8,10 +8,12 @@
 #include "cli/allocator_facts.h"
 #include "cli/cache_folder.h"
 #include "cli/command.h"
+#include "machine/cpuset.h"
 #include "machine/host.h"
 #include "machine/machine.h"
 #include "machine/narrow.h"
 #include "plan/plan.h"
+#include "plan/rank.h"
 #include "settings/settings.h"
 #include "target/libraries.h"
 #include "target/target.h"
@@ -124,10 +126,23 @@ static int read_host(struct decision *decision, struct err *err)
 		       : 0;
 }
 
+static int take_share(struct decision *decision, struct err *err)
+{
+	cleanup_bitmap hwloc_bitmap_t cpuset_os = NULL;
+	int r;
+
+	if (!decision->workload.request.slot)
+		return 0;
+	r = machine_read_cpuset(decision->machine, &cpuset_os, err);
+	return r < 0 ? r : rank_take(decision->machine, cpuset_os, &decision->workload, err);
+}
+
 int decide_plan(struct decision *decision, struct err *err)
 {
-	int r = plan_make(decision->machine, &decision->workload, &decision->plan, err);
+	int r = take_share(decision, err);
 
+	if (r == 0)
+		r = plan_make(decision->machine, &decision->workload, &decision->plan, err);
 	if (r == 0)
 		r = read_host(decision, err);
 	if (r == 0 && needs_agent(decision)) {

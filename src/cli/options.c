@@ -39,6 +39,8 @@ TABLE(picture_options, "Picture", picture_rows);
 
 static const struct option planning_rows[] = {
 	{ "instances", "N", "start N instances side by side", OPTION_COUNT, .offset = AT(request.instances) },
+	{ "slot", "SHARE", "this process's share: auto (by its rank), or I/N", OPTION_TEXT,
+	  .offset = AT(request.slot) },
 	{ "cores-per-instance", "N", "cores of each; 0: even, -1: use the remainder too", OPTION_CORES,
 	  .offset = AT(request.cores_per_instance) },
 	{ "latency", NULL, "many small instances of 4 cores each", OPTION_FLAG, .offset = AT(request.latency) },

@@ -9,6 +9,7 @@
 #include "plan/notes.h"
 #include "plan/place.h"
 #include "plan/pool.h"
+#include "plan/rank.h"
 #include "plan/shape.h"
 
 #include <limits.h>
@@ -260,7 +261,8 @@ static int make(const struct machine *machine, const struct workload *workload, 
 		if (r < 0)
 			return r;
 	}
-	if (plan_explain(&draft->pool, draft->slots, request, draft->plan) < 0)
+	if (rank_explain(workload, draft->plan) < 0 ||
+	    plan_explain(&draft->pool, draft->slots, request, draft->plan) < 0)
 		return err_nomem(err);
 	return set_unused(draft->plan, machine, err);
 }

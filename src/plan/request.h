@@ -102,6 +102,7 @@ enum { CORES_REMAINDER = -1, CORES_EVEN = 0 };
 /* The planning options. All zero is "nothing asked". */
 struct request {
 	unsigned instances;     /* 0: not asked */
+	const char *slot;       /* "auto", "I/N"; NULL: not asked */
 	int cores_per_instance; /* CORES_EVEN (also: not asked), CORES_REMAINDER, or a count */
 	bool latency;
 	bool throughput;

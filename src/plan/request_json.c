@@ -22,6 +22,7 @@ json_t *request_to_json(const struct request *request)
 	int r = object ? 0 : -1;
 
 	r |= set_count(object, "instances", request->instances);
+	r |= set_text(object, "slot", request->slot);
 	if (request->cores_per_instance != CORES_EVEN)
 		r |= json_object_set_new(object, "cores-per-instance", json_integer(request->cores_per_instance));
 	r |= set_flag(object, "latency", request->latency);

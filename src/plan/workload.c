@@ -63,7 +63,7 @@ const char *workload_user_value(const struct workload *workload, const char *nam
 	size_t length = 0;
 	const char *ours = record_field(workload_getenv(workload, RECORD_VARIABLE), "set=", &length);
 
-	if (ours && list_names(ours, length, name))
+	if ((ours && list_names(ours, length, name)) || (workload->not_users && strcmp(workload->not_users, name) == 0))
 		return NULL;
 	return workload_getenv(workload, name);
 }

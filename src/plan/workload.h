@@ -30,11 +30,22 @@ struct workload_library {
 	bool proven;         /* it was seen to work; false with a path: the program runs on another machine */
 };
 
+/* What --slot came to: rank.h. */
+struct rank {
+	unsigned index, count; /* count 0: not asked */
+	const char *manager;   /* who started the ranks; NULL: the user said it */
+	const char *variable;  /* where the index is from */
+	bool own;              /* what we may use is this share, and no other rank's */
+	bool again;            /* an outer fettle took it */
+};
+
 struct workload {
-	struct request request;
+	struct request request; /* with a share: its instances and instance */
 	struct wishes wishes;
-	const char *const *environment;         /* "NAME=VALUE", NULL-terminated; borrowed */
-	const struct target *target;            /* NULL: no program was named */
+	const char *const *environment; /* "NAME=VALUE", NULL-terminated; borrowed */
+	const struct target *target;    /* NULL: no program was named */
+	struct rank rank;
+	const char *not_users;                  /* a variable that the manager set on its own; NULL: none */
 	const char *agent_path;                 /* our agent as the target will find it; NULL: there is none */
 	struct workload_library malloc_library; /* for the allocator that is asked for; for `auto` tcmalloc's */
 	bool malloc_threshold_capped;           /* the program's glibc refuses an mmap threshold above 32 MiB */
@@ -47,6 +58,6 @@ const char *workload_getenv(const struct workload *workload, const char *name);
 
 /*
  * As workload_getenv(), but only what is the user's own: NULL for a variable that an outer
- * fettle set (it names them in FETTLE_PLAN), so that a nested fettle plans it anew.
+ * fettle set (it names them in FETTLE_PLAN), so that a nested fettle plans it anew, or that the manager set.
  */
 const char *workload_user_value(const struct workload *workload, const char *name);

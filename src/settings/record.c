@@ -73,6 +73,7 @@ static void add_names(const struct settings *settings, unsigned instance, struct
 static int add_record(const struct settings_input *in, const struct plan_instance *instance, struct settings *settings)
 {
 	const struct plan *plan = in->plan;
+	const struct rank *rank = &in->workload->rank;
 	cleanup_text struct text record = TEXT_INIT, names = TEXT_INIT;
 	cleanup_free char *pus = cpulist_text(instance->pus_os), *mask = cpulist_text(instance->mask_os);
 	cleanup_free char *nodes = cpulist_text(instance->nodes_os), *value = NULL;
@@ -85,6 +86,8 @@ static int add_record(const struct settings_input *in, const struct plan_instanc
 		 plan->instance_count, pus, mask, pin_words[instance->pin],
 		 memory_policy_words[instance->memory_policy], has_nodes ? ":" : "", has_nodes ? nodes : "",
 		 settings_find(settings, setting_flush, instance->index) ? "fp=flush;" : "");
+	if (rank->count && rank->variable)
+		text_add(&record, "slot=%s:%u/%u;", rank->variable, rank->index, rank->count);
 	preload_names(in, instance, &names);
 	text_add(&record, "%s%s%sset=", names.length ? "pre=" : "", names.length ? names.data : "",
 		 names.length ? ";" : "");

@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Whose are the CPUs we may use: this rank's alone, or all ranks'? A mask alone does not tell: taskset(1) around the
+ * manager makes a small one too. So the manager's word decides, and where it has none the mask may not be smaller than
+ * the cpuset. Masks by socket, which some ranks share and others do not, cannot be divided by a rank's number.
+ */
+#include "plan/rank.h"
+
+#include "base/cleanup.h"
+#include "base/cpulist.h"
+#include "base/err.h"
+#include "base/parse.h"
+#include "base/record.h"
+#include "machine/machine.h"
+#include "plan/managers.h"
+#include "plan/plan.h"
+
+#include <string.h>
+
+/* "I/N". */
+static int parse_share(const char *text, struct manager_claim *claim, struct err *err)
+{
+	const char *slash = strchr(text, '/');
+	cleanup_free char *index = slash ? strndup(text, (size_t)(slash - text)) : NULL;
+
+	if (slash && !index)
+		return err_nomem(err);
+	if (!slash || parse_unsigned(index, &claim->index) < 0 || parse_unsigned(slash + 1, &claim->count) < 0)
+		return err_set(err, -EINVAL, "--slot '%s': give auto, or I/N as 0/2", text);
+	if (claim->index >= claim->count)
+		return err_set(err, -EINVAL, "--slot %s: %s", text,
+			       claim->count ? "shares are counted from 0" : "there are no shares");
+	return 0;
+}
+
+static int refuse_shared(const struct manager_claim *claim, const char *mask, bool told, struct err *err)
+{
+	if (told)
+		(void)err_set(err, -EINVAL,
+			      "--slot auto: %s bound this rank to CPUs %s, too many to be its own: ranks share them",
+			      claim->manager, mask);
+	else
+		(void)err_set(err, -EINVAL,
+			      "--slot auto: %s does not tell whether CPUs %s are this rank's alone or all ranks'",
+			      claim->manager, mask);
+	return err_hint(err,
+			"possible: bind no rank and leave it to fettle; --slot 0/1 takes all of them, --slot %u/%u "
+			"a share",
+			claim->index, claim->count);
+}
+
+/* Did an outer fettle take this very share? Its record has it as "slot=VARIABLE:I/N". */
+static bool is_taken(const struct workload *workload, const struct manager_claim *claim)
+{
+	size_t length = 0;
+	const char *taken = record_field(workload_getenv(workload, RECORD_VARIABLE), "slot=", &length);
+	char ours[64];
+
+	if (!taken || !claim->variable)
+		return false;
+	(void)snprintf(ours, sizeof(ours), "%s:%u/%u", claim->variable, claim->index, claim->count);
+	return strlen(ours) == length && memcmp(taken, ours, length) == 0;
+}
+
+/* Has the manager given this rank CPUs of its own? 1, 0, or -EINVAL where that cannot be told. */
+static int is_own(const struct machine *machine, hwloc_const_bitmap_t cpuset_os, const struct manager_claim *claim,
+		  struct err *err)
+{
+	hwloc_const_bitmap_t mask_os = machine->limits.pus_os;
+	cleanup_free char *mask = NULL;
+	uint64_t of_all, of_ranks;
+
+	if (claim->bound == BOUND_NO || claim->count == 1 || (cpuset_os && hwloc_bitmap_isequal(mask_os, cpuset_os)))
+		return 0;
+	of_all = cpuset_os ? (uint64_t)hwloc_bitmap_weight(cpuset_os) : 0;
+	of_ranks = (uint64_t)hwloc_bitmap_weight(mask_os) * claim->count;
+	if (claim->bound == BOUND_YES && of_ranks <= of_all)
+		return 1;
+	mask = cpulist_text(mask_os);
+	return mask ? refuse_shared(claim, mask, claim->bound == BOUND_YES, err) : err_nomem(err);
+}
+
+/* torchrun gives several ranks a count of one thread when the user gave none. */
+static bool is_managers_default(const struct workload *workload, const struct manager_claim *claim)
+{
+	const char *threads = workload_user_value(workload, "OMP_NUM_THREADS");
+
+	return claim->threads_default && claim->count > 1 && threads && strcmp(threads, claim->threads_default) == 0;
+}
+
+int rank_take(const struct machine *machine, hwloc_const_bitmap_t cpuset_os, struct workload *workload, struct err *err)
+{
+	struct request *request = &workload->request;
+	struct manager_claim claim = { .count = 0 };
+	bool again = false;
+	int own = 0, r;
+
+	if (!request->slot)
+		return 0;
+	if (request->instances || request->has_instance)
+		return err_set(err, -EINVAL, "--slot and --%s exclude each other: --slot is both",
+			       request->instances ? "instances" : "instance");
+	if (strcmp(request->slot, "auto") == 0)
+		r = managers_ask(workload, &claim, err);
+	else
+		r = parse_share(request->slot, &claim, err);
+	if (r == 0) {
+		again = is_taken(workload, &claim);
+		own = r = again ? 1 : is_own(machine, cpuset_os, &claim, err);
+	}
+	if (r < 0)
+		return r;
+	if (is_managers_default(workload, &claim))
+		workload->not_users = "OMP_NUM_THREADS";
+	workload->rank = (struct rank){ .index = claim.index,
+					.count = claim.count,
+					.manager = claim.manager,
+					.variable = claim.variable,
+					.own = own,
+					.again = again };
+	if (own || claim.count == 1)
+		return 0;
+	request->instances = claim.count;
+	request->has_instance = true;
+	request->instance = claim.index;
+	return 0;
+}
+
+int rank_explain(const struct workload *workload, struct plan *plan)
+{
+	const struct rank *rank = &workload->rank;
+	const char *evidence = rank->variable ? rank->variable : "--slot";
+	int r;
+
+	if (!rank->count)
+		return 0;
+	if (rank->again)
+		r = plan_note(&plan->reasons, "slot", RECORD_VARIABLE,
+			      "an outer fettle gave this process its share, %u of %u: all of it is used", rank->index,
+			      rank->count);
+	else if (rank->own)
+		r = plan_note(&plan->reasons, "slot", evidence,
+			      "%s bound this process, %u of %u, to CPUs of its own: they are its share", rank->manager,
+			      rank->index, rank->count);
+	else
+		r = plan_note(&plan->reasons, "slot", evidence,
+			      "this process is %u of %u%s%s: it gets that share of what they all may use", rank->index,
+			      rank->count, rank->manager ? " that were started by " : "",
+			      rank->manager ? rank->manager : "");
+	if (r == 0 && workload->not_users)
+		r = plan_note(&plan->reasons, "slot", workload->not_users,
+			      "%s is %s's own default, not the user's word (--threads asks for a count)",
+			      workload->not_users, rank->manager);
+	return r;
+}

@@ -8,6 +8,7 @@
 #include "cli/output.h"
 #include "cli/plan_document.h"
 #include "cli/plan_text.h"
+#include "cli/profile.h"
 #include "cli/svg.h"
 #include "plan/plan.h"
 
@@ -59,6 +60,26 @@ static int note_missing_program(struct decision *decision, const char *program, 
 	return 0;
 }
 
+/* Only what a plan could be made of is worth keeping. */
+static int save(const struct invocation *invocation)
+{
+	const struct options *options = &invocation->options;
+	cleanup_free char *path = NULL;
+	struct err err = { 0 };
+
+	if (!options->save)
+		return EXIT_OK;
+	if (options->dry_run) {
+		output_line("profile '%s' is not written: --dry-run", options->save);
+		return EXIT_OK;
+	}
+	if (profile_save(options->save, options, &invocation->found, &path, &err) < 0)
+		return output_failure(err.code == -EINVAL ? EXIT_USAGE : EXIT_FAILED, &err);
+	if (!options->quiet)
+		output_line("profile written: %s", path);
+	return EXIT_OK;
+}
+
 int cmd_plan(struct invocation *invocation)
 {
 	const struct options *options = &invocation->options;
@@ -66,6 +87,7 @@ int cmd_plan(struct invocation *invocation)
 	cleanup_decision struct decision decision = { 0 };
 	cleanup_free char *result = NULL, *picture = NULL;
 	struct err err = { 0 };
+	int exit_code;
 
 	if (options->why && options->json) {
 		output_line("options '--why' and '--json' do not go together: --why explains in words");
@@ -80,6 +102,9 @@ int cmd_plan(struct invocation *invocation)
 	result = options->json ? as_json(&decision, &err) : as_text(&decision, options, &err);
 	if (!result)
 		return output_failure(err.code == -EINVAL ? EXIT_USAGE : EXIT_FAILED, &err);
+	exit_code = save(invocation);
+	if (exit_code != EXIT_OK)
+		return exit_code;
 	picture = options->svg ? svg_picture(decision.machine, decision.plan) : NULL;
 	return output_with_picture(invocation, picture, result);
 }

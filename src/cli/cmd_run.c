@@ -43,7 +43,8 @@ static void start_clear(struct start *start)
 /* Options that contradict each other, before anything is read. */
 static int check_options(const struct invocation *inv, struct err *err)
 {
-	static const struct option_table *const not_with_plan[] = { &planning_options, &settings_options };
+	static const struct option_table *const not_with_plan[] = { &planning_options, &settings_options,
+								    &purpose_options };
 	const struct options *options = &inv->options;
 	const struct option_table *const *tables = inv->command->tables;
 

@@ -16,8 +16,10 @@ static const struct option_table completion_options = { "Completion", completion
 static const struct option plan_rows[] = {
 	{ "why", "NAME", "explain one setting, reason or warning", OPTION_TEXT,
 	  .offset = offsetof(struct options, why) },
+	{ "save", "NAME|FILE", "write what was asked for as a profile", OPTION_FILE,
+	  .offset = offsetof(struct options, save) },
 };
-static const struct option_table plan_options = { "Explaining", plan_rows, 1 };
+static const struct option_table plan_options = { "Explaining and keeping", plan_rows, 2 };
 
 static const struct option run_rows[] = {
 	{ "plan", "FILE", "start from a plan saved by 'fettle plan --json'", OPTION_FILE,
@@ -38,12 +40,13 @@ static const struct option_table *const machine_tables[] = { &machine_options, &
 static const struct option_table *const doctor_tables[] = { &doctor_options, &machine_options, &common_options,
 							    &help_options, NULL };
 static const struct option_table *const plan_tables[] = {
-	&planning_options, &instance_options, &settings_options, &plan_options, &machine_options,
-	&picture_options,  &common_options,   &cache_options,    &help_options, NULL
+	&planning_options, &instance_options, &settings_options, &purpose_options, &plan_options, &machine_options,
+	&picture_options,  &common_options,   &cache_options,    &help_options,    NULL
 };
-static const struct option_table *const run_tables[] = { &planning_options, &instance_options, &settings_options,
-							 &run_options,      &machine_options,  &common_options,
-							 &cache_options,    &help_options,     NULL };
+static const struct option_table *const run_tables[] = {
+	&planning_options, &instance_options, &settings_options, &purpose_options, &run_options,
+	&machine_options,  &common_options,   &cache_options,    &help_options,    NULL
+};
 static const struct option_table *const plain_tables[] = { &help_options, NULL };
 static const struct option_table *const completion_tables[] = { &completion_options, &help_options, NULL };
 

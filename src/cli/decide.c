@@ -8,6 +8,7 @@
 #include "cli/allocator_facts.h"
 #include "cli/cache_folder.h"
 #include "cli/command.h"
+#include "cli/layers.h"
 #include "machine/cpuset.h"
 #include "machine/host.h"
 #include "machine/machine.h"
@@ -60,6 +61,8 @@ int decide_workload(const struct options *options, const char *const *environmen
 		.wishes = options_wishes(options),
 		.environment = environment,
 	};
+	layers_tell(options, &decision->workload);
+	decision->options = options;
 	if (!program)
 		return 0;
 	r = target_read(program, workload_getenv(&decision->workload, "PATH"), &decision->target, &why);
@@ -143,6 +146,8 @@ int decide_plan(struct decision *decision, struct err *err)
 
 	if (r == 0)
 		r = plan_make(decision->machine, &decision->workload, &decision->plan, err);
+	if (r == 0 && layers_explain(decision->options, decision->plan) < 0)
+		r = err_nomem(err);
 	if (r == 0)
 		r = read_host(decision, err);
 	if (r == 0 && needs_agent(decision)) {

@@ -24,7 +24,8 @@ struct decision {
 	char *agent;
 	char *cache_folder; /* NULL: nothing is remembered */
 	struct malloc_library malloc_library;
-	struct workload workload; /* borrows from options, environment and this struct */
+	const struct options *options; /* borrowed; set with the workload */
+	struct workload workload;      /* borrows from options, environment and this struct */
 	struct plan *plan;
 	struct settings *settings;
 	int exit_code; /* after a failure: the exit code the user's input calls for; 0: it was not the input */

@@ -3,6 +3,7 @@
 #include "base/err.h"
 #include "base/text.h"
 #include "cli/command.h"
+#include "cli/layers.h"
 #include "cli/output.h"
 
 #include <string.h>
@@ -55,7 +56,7 @@ int main(int argc, char **argv)
 	command = command_find(argv[0], &err);
 	if (!command || refuse_unused(command, &found, &err) < 0)
 		return output_failure(EXIT_USAGE, &err);
-	if (option_parse(command->tables, command->name, argc - 1, words + 1, &inv.options, &inv.found, &err) < 0)
+	if (layers_parse(command->tables, command->name, argc - 1, words + 1, &inv.options, &inv.found, &err) < 0)
 		return output_failure(EXIT_USAGE, &err);
 	inv.command = command;
 	inv.words = argv + 1 + inv.found.next;

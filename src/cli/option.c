@@ -9,6 +9,7 @@
 #include "base/parse.h"
 #include "base/text.h"
 
+#include <assert.h>
 #include <limits.h>
 #include <stdint.h>
 #include <string.h>
@@ -162,10 +163,19 @@ static int unknown(const struct parser *parser, const char *word, struct err *er
 		       parser->command ? parser->command : "", parser->command ? " " : "");
 }
 
-static void mark_given(const struct parser *parser, size_t table, const struct option *option)
+static void mark_given(const struct parser *parser, size_t table, const struct option_given *given)
 {
-	if (!parser->found->first[table])
-		parser->found->first[table] = option;
+	const struct option *option = given->option;
+	struct option_found *found = parser->found;
+	size_t i = 0;
+
+	while (i < found->given_count && found->given[i].option != option)
+		i++;
+	assert(i < ARRAY_SIZE(found->given)); /* no command has as many options */
+	found->given[i] = *given;
+	found->given_count += i == found->given_count;
+	if (!found->first[table])
+		found->first[table] = option;
 	if (option->given)
 		*((bool *)parser->options + option->given) = true;
 }
@@ -177,6 +187,7 @@ static int parse_long(struct parser *parser, const char *word, struct err *err)
 	const size_t length = strcspn(name, "=");
 	const char *value = name[length] ? name + length + 1 : NULL;
 	const struct option *option = NULL;
+	const int at = parser->next - 1;
 	size_t table = 0;
 	int r;
 
@@ -205,7 +216,7 @@ static int parse_long(struct parser *parser, const char *word, struct err *err)
 	}
 	r = take_value(option, value, parser->options, err);
 	if (r == 0)
-		mark_given(parser, table, option);
+		mark_given(parser, table, &(struct option_given){ option, value, at });
 	return r;
 }
 
@@ -229,7 +240,7 @@ static int parse_letters(struct parser *parser, const char *word, struct err *er
 		if (!option)
 			return unknown(parser, word, err);
 		*(bool *)((char *)parser->options + option->offset) = true;
-		mark_given(parser, table, option);
+		mark_given(parser, table, &(struct option_given){ option, NULL, parser->next - 1 });
 	}
 	return 0;
 }
@@ -256,6 +267,15 @@ int option_parse(const struct option_table *const *tables, const char *command, 
 	found.next = parser.next;
 	*ret_found = found;
 	return 0;
+}
+
+const struct option_given *option_given(const struct option_found *found, const char *name)
+{
+	for (size_t i = 0; i < found->given_count; i++) {
+		if (strcmp(found->given[i].option->name, name) == 0)
+			return &found->given[i];
+	}
+	return NULL;
 }
 
 void option_texts_clear(struct option_texts *texts)

@@ -54,10 +54,19 @@ struct option_table {
 	size_t count;
 };
 
-enum { OPTION_TABLES_MAX = 12 };
+enum { OPTION_TABLES_MAX = 12, OPTION_GIVEN_MAX = 96 };
+
+/* An option that was given: where it stood last, and its value there. */
+struct option_given {
+	const struct option *option;
+	const char *value; /* NULL: a flag */
+	int at;            /* index of its first word */
+};
 
 struct option_found {
-	int next;                                      /* first word that is not ours */
+	int next; /* first word that is not ours */
+	struct option_given given[OPTION_GIVEN_MAX];
+	size_t given_count;
 	const struct option *first[OPTION_TABLES_MAX]; /* the first option given of each table, or NULL */
 };
 
@@ -68,6 +77,9 @@ struct option_found {
  */
 int option_parse(const struct option_table *const *tables, const char *command, int argc, const char *const *argv,
 		 void *options, struct option_found *ret_found, struct err *err);
+
+/* The option of this name that was given, or NULL. */
+const struct option_given *option_given(const struct option_found *found, const char *name);
 
 /* Write the options as help, every line within 80 columns. */
 void option_help(const struct option_table *const *tables, struct text *text);

@@ -2,6 +2,7 @@
 #include "cli/options.h"
 
 #include "base/cleanup.h"
+#include "cli/layers.h"
 
 #define AT(field)                offsetof(struct options, field)
 #define TABLE(name, title, rows) const struct option_table name = { title, rows, ARRAY_SIZE(rows) }
@@ -102,6 +103,14 @@ static const struct option settings_rows[] = {
 };
 TABLE(settings_options, "Settings", settings_rows);
 
+static const struct option purpose_rows[] = {
+	{ "for", "WORD", "choose for inference, training or a benchmark", OPTION_CHOICE, .offset = AT(request.purpose),
+	  .words = purpose_words, .word_count = PURPOSE_COUNT },
+	{ "profile", "NAME|FILE", "options from a profile; those given here win", OPTION_FILE,
+	  .offset = AT(request.profile) },
+};
+TABLE(purpose_options, "Purpose", purpose_rows);
+
 static const struct option help_rows[] = {
 	{ "help", NULL, "show this help", OPTION_FLAG, 'h', AT(help) },
 };
@@ -130,4 +139,6 @@ void options_clear(struct options *options)
 	option_texts_clear(&options->set);
 	option_texts_clear(&options->unset);
 	option_texts_clear(&options->without);
+	layers_free(options->layers);
+	options->layers = NULL;
 }

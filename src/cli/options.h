@@ -11,6 +11,8 @@
 
 #include <stdbool.h>
 
+struct layers;
+
 struct options {
 	/* everywhere */
 	const char *machine;
@@ -28,6 +30,8 @@ struct options {
 	const char *capture; /* machine */
 	bool with_hostname;
 	const char *why;       /* plan */
+	const char *save;      /* plan */
+	struct layers *layers; /* what the command line rests on (layers.h); NULL: nothing; owned */
 	const char *plan_file; /* run */
 	bool require;          /* doctor */
 	bool list;             /* completion */
@@ -41,6 +45,7 @@ extern const struct option_table planning_options; /* the request */
 extern const struct option_table instance_options; /* --instance */
 extern const struct option_table cache_options;    /* --no-cache */
 extern const struct option_table settings_options; /* --set, --unset, --no */
+extern const struct option_table purpose_options;  /* --for, --profile */
 extern const struct option_table help_options;     /* -h */
 extern const struct option_table version_options;  /* -V, -h */
 

@@ -83,6 +83,15 @@ enum huge_pages {
 	HUGE_PAGES_COUNT,
 };
 
+/* What the program is for. */
+enum purpose {
+	PURPOSE_ANY,
+	PURPOSE_INFERENCE,
+	PURPOSE_TRAINING,
+	PURPOSE_BENCHMARK,
+	PURPOSE_COUNT,
+};
+
 /* Words of the options above, indexed by the enum; they are also the words of the JSON. */
 extern const char *const strategy_words[];
 extern const char *const per_words[];
@@ -92,6 +101,7 @@ extern const char *const allocator_words[];
 extern const char *const max_isa_words[];
 extern const char *const fpmath_words[];
 extern const char *const huge_pages_words[];
+extern const char *const purpose_words[];
 enum { STRATEGY_COUNT = 2, PER_COUNT = 4, PIN_COUNT = 4, MEMORY_POLICY_COUNT = 6, ALLOCATOR_COUNT = 7 };
 
 /* Does the policy put pages on nodes that are named to it? False for auto, too: it names none but the CPUs' own. */
@@ -131,5 +141,7 @@ struct request {
 	enum max_isa max_isa;
 	enum fpmath fpmath;
 	enum huge_pages huge_pages;
-	bool repair; /* raise what of the user's would make the program hang */
+	enum purpose purpose;
+	const char *profile; /* name or path; NULL: none */
+	bool repair;         /* raise what of the user's would make the program hang */
 };

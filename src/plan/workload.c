@@ -35,6 +35,7 @@ bool memory_policy_takes_nodes(enum memory_policy policy)
 {
 	return policy == MEMORY_BIND || policy == MEMORY_PREFERRED || policy == MEMORY_INTERLEAVE;
 }
+const char *const purpose_words[PURPOSE_COUNT] = { "any", "inference", "training", "benchmark" };
 
 const char *workload_getenv(const struct workload *workload, const char *name)
 {

@@ -14,10 +14,10 @@ struct target;
 
 /* --set, --unset, --no: what the user says about single settings. Borrowed strings. */
 struct wishes {
-	const char *const *set; /* "NAME=VALUE" */
-	size_t set_count;
-	const char *const *unset; /* "NAME" */
-	size_t unset_count;
+	const char *const *set;           /* "NAME=VALUE" */
+	size_t set_count, set_of_profile; /* the profile's stand first */
+	const char *const *unset;         /* "NAME" */
+	size_t unset_count, unset_of_profile;
 	const char *const *without; /* family names */
 	size_t without_count;
 };
@@ -46,6 +46,7 @@ struct workload {
 	const struct target *target;    /* NULL: no program was named */
 	struct rank rank;
 	const char *not_users;                  /* a variable that the manager set on its own; NULL: none */
+	const char *const *of_profile;          /* options that a profile decided, NULL-terminated; NULL: none */
 	const char *agent_path;                 /* our agent as the target will find it; NULL: there is none */
 	struct workload_library malloc_library; /* for the allocator that is asked for; for `auto` tcmalloc's */
 	bool malloc_threshold_capped;           /* the program's glibc refuses an mmap threshold above 32 MiB */

@@ -27,6 +27,7 @@ static const struct setting_rule rules[] = {
 	{ .name = setting_flush,
 	  .applies = flush_applies,
 	  .value = flush_value,
+	  .option = "flush-denormals",
 	  .why = "results too small for a normal number become zero, in hardware: processors that compute denormals in "
 		 "microcode are slow at it (guide, Denormal Number; Intel SDM volume 1, 10.2.3.3)",
 	  .risk = "numbers change, doubles too: 5e-324 prints as 0.0; a program that sets the control word itself wins",

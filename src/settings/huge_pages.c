@@ -33,6 +33,7 @@ static const struct setting_rule rules[] = {
 	{ .name = "THP_MEM_ALLOC_ENABLE",
 	  .applies = torch_applies,
 	  .value = torch_value,
+	  .option = "huge-pages",
 	  .why = "PyTorch's allocator asks for huge pages under its tensors of 2 MiB and more (PyTorch, "
 		 "c10/core/impl/alloc_cpu.cpp; no gain was measured)",
 	  .risk = "memory is taken by 2 MiB at a time",

@@ -66,6 +66,7 @@ static const struct setting_rule rules[] = {
 	  .older = { "MKLDNN_PRIMITIVE_CACHE_CAPACITY", "DNNL_PRIMITIVE_CACHE_CAPACITY" },
 	  .applies = cache_applies,
 	  .value = cache_value,
+	  .option = "onednn-cache",
 	  .why = "how many created primitives oneDNN keeps, 1024 by itself: a program that goes through more shapes "
 		 "than "
 		 "that creates each anew every time (guide, OneDNN primitive cache; oneDNN developer guide, Primitive "
@@ -76,6 +77,7 @@ static const struct setting_rule rules[] = {
 	  .older = { "DNNL_MAX_CPU_ISA" },
 	  .applies = isa_applies,
 	  .value = isa_value,
+	  .option = "max-isa",
 	  .why = "the most that oneDNN's kernels may use of the processor (oneDNN developer guide, CPU Dispatcher "
 		 "Control)",
 	  .risk = "a oneDNN that does not know the word caps nothing, in silence; other kernels sum in another order",
@@ -85,6 +87,7 @@ static const struct setting_rule rules[] = {
 	  .older = { "DNNL_DEFAULT_FPMATH_MODE" },
 	  .applies = fpmath_applies,
 	  .value = fpmath_value,
+	  .option = "fpmath",
 	  .why = "which narrower type oneDNN may round single precision to before it computes, where a kernel is then "
 		 "faster (oneDNN developer guide, Floating-point Math Mode; since 2.5)",
 	  .risk = "results keep 8 bits of each input with bf16, 11 with f16 and tf32; numbers out of f16's range "
@@ -94,19 +97,15 @@ static const struct setting_rule rules[] = {
 	  .asked = true },
 };
 
-/* The options of the rules, by their order. */
-static const char *const options[ARRAY_SIZE(rules)] = { "--onednn-cache", "--max-isa", "--fpmath" };
-
 /* The command line says it twice, once by --set or --unset. */
-static int refuse_twice(const struct settings_input *in, const char *option, const struct setting_rule *rule,
-			struct err *err)
+static int refuse_twice(const struct settings_input *in, const struct setting_rule *rule, struct err *err)
 {
 	const struct wishes *wishes = &in->workload->wishes;
 	const char *name = settings_users_name(in, rule);
 
 	if (!rule->applies(in, NULL) || (!wishes_unset(wishes, rule->name) && !(name && wishes_set(wishes, name))))
 		return 0;
-	(void)err_set(err, -EINVAL, "%s and %s %s say two things of one setting", option,
+	(void)err_set(err, -EINVAL, "--%s and %s %s say two things of one setting", rule->option,
 		      wishes_unset(wishes, rule->name) ? "--unset" : "--set",
 		      wishes_unset(wishes, rule->name) ? rule->name : name);
 	return err_hint(err, "possible: one of them");
@@ -127,7 +126,7 @@ static int onednn_refuse(const struct settings_input *in, struct err *err)
 		return err_set(err, -EINVAL, "--max-isa %s: an instruction set of x86, and this machine is %s",
 			       max_isa_words[request->max_isa], architecture);
 	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(rules); i++)
-		r = refuse_twice(in, options[i], &rules[i], err);
+		r = refuse_twice(in, &rules[i], err);
 	return r;
 }
 

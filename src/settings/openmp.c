@@ -155,6 +155,7 @@ static const struct setting_rule rules[] = {
 	{ .name = "OMP_THREAD_LIMIT",
 	  .applies = limit_applies,
 	  .merge = limit_merge,
+	  .option = "repair",
 	  .why = "raised to OMP_NUM_THREADS: below it backward propagation can hang (guide, OpenMP)",
 	  .asked = true },
 };

@@ -15,10 +15,10 @@ static void threads_value(const struct settings_input *in, const struct plan_ins
 	text_add(value, "%u", instance->threads);
 }
 
-static bool one_thread(const struct settings_input *in, const struct plan_instance *instance)
+/* Where a pool gains nothing, or children are forked from a process that has one. */
+static bool no_pool(const struct settings_input *in, const struct plan_instance *instance)
 {
-	(void)in;
-	return instance->threads == 1;
+	return instance->threads == 1 || in->workload->request.purpose == PURPOSE_TRAINING;
 }
 
 static void no_value(const struct settings_input *in, const struct plan_instance *instance, struct text *value)
@@ -59,10 +59,12 @@ static const struct setting_rule rules[] = {
 		 "with "
 		 "tokenizers 0.23)" },
 	{ .name = "TOKENIZERS_PARALLELISM",
-	  .applies = one_thread,
+	  .applies = no_pool,
 	  .value = no_value,
-	  .why = "with one thread tokenizers' pool gains nothing, and older versions warn in each child (data loaders) "
-		 "forked after its use (Hugging Face tokenizers, TOKENIZERS_PARALLELISM)" },
+	  .why = "with one thread tokenizers' pool gains nothing; under --for training data loaders are forked, and "
+		 "where "
+		 "the pool was used before, older versions warn in each (Hugging Face tokenizers, "
+		 "TOKENIZERS_PARALLELISM)" },
 	{ .name = "NUMBA_NUM_THREADS",
 	  .value = threads_value,
 	  .why = "size of Numba's pool (Numba manual, Environment variables, Threading Control)",

@@ -44,8 +44,9 @@ struct setting_rule {
 	void (*explain)(const struct settings_input *in, struct text *why); /* adds to `why`; may be NULL */
 	const char *risk;
 	enum changes_numbers changes_numbers;
-	bool system_call; /* no variable: launch or the agent carries it out */
-	bool asked;       /* applies only on an option's word, which is then its origin */
+	bool system_call;   /* no variable: launch or the agent carries it out */
+	bool asked;         /* applies only on an option's word, which is then its origin */
+	const char *option; /* that option, where a profile may give it */
 	bool (*by_option)(const struct settings_input *in); /* the same where it depends; may be NULL */
 };
 

@@ -190,6 +190,16 @@ static int add_user_row(const struct setting_family *family, const struct settin
 }
 
 /* `users`: the user's part of a merged variable, "" when there is none. */
+/* Who said an option: the command line, or a profile. */
+static enum origin origin_of(const struct settings_input *in, const char *option)
+{
+	for (const char *const *name = in->workload->of_profile; name && option && *name; name++) {
+		if (strcmp(*name, option) == 0)
+			return ORIGIN_PROFILE;
+	}
+	return ORIGIN_OPTION;
+}
+
 static int add_instance_row(const struct setting_family *family, const struct setting_rule *rule,
 			    const struct settings_input *in, const struct plan_instance *instance, const char *users,
 			    struct settings *settings)
@@ -216,7 +226,7 @@ static int add_instance_row(const struct setting_family *family, const struct se
 		text_add(&why_text, "; what the user had set is kept");
 	why = text_take(&why_text);
 	row = rule_row(family, rule, (int)instance->index,
-		       rule->asked || (rule->by_option && rule->by_option(in)) ? ORIGIN_OPTION
+		       rule->asked || (rule->by_option && rule->by_option(in)) ? origin_of(in, rule->option)
 		       : ours                                                  ? ORIGIN_PLAN
 									       : ORIGIN_USER);
 	return why ? settings_add(settings, rule->name, value, why, &row) : -ENOMEM;

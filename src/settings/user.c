@@ -109,21 +109,23 @@ int wishes_check(const struct wishes *wishes, struct err *err)
 	return r;
 }
 
-static int add_wish(const struct settings_input *in, const char *name, const char *value, struct settings *settings)
+static int add_wish(const struct settings_input *in, const char *name, const char *value, bool of_profile,
+		    struct settings *settings)
 {
 	const struct setting_rule *rule = setting_rule_find(name);
 	const struct setting row = { .family = family_user,
 				     .instance = EVERY_INSTANCE,
-				     .origin = ORIGIN_OPTION,
+				     .origin = of_profile ? ORIGIN_PROFILE : ORIGIN_OPTION,
 				     .risk = rule ? rule->risk : NULL,
 				     .changes_numbers = rule ? rule->changes_numbers : NUMBERS_SAME,
 				     .environment = 1 };
-	const char *why = "taken out with --unset";
+	const char *why = of_profile ? "taken out by the profile's 'unset'" : "taken out with --unset";
 
-	if (value)
-		why = workload_user_value(in->workload, name)
-			      ? "asked for with --set, in place of the environment's value"
-			      : "asked for with --set";
+	if (value && workload_user_value(in->workload, name))
+		why = of_profile ? "asked for by the profile's 'set', in place of the environment's value"
+				 : "asked for with --set, in place of the environment's value";
+	else if (value)
+		why = of_profile ? "asked for by the profile's 'set'" : "asked for with --set";
 	return settings_add(settings, name, value, why, &row);
 }
 
@@ -138,11 +140,12 @@ int wishes_rows(const struct settings_input *in, struct settings *settings)
 			return -ENOMEM;
 		if (settings_find(settings, name, 0))
 			continue; /* given twice: the first row already has the last value */
-		if (add_wish(in, name, wishes_set(wishes, name), settings) < 0)
+		if (add_wish(in, name, wishes_set(wishes, name), i < wishes->set_of_profile, settings) < 0)
 			return -ENOMEM;
 	}
 	for (size_t i = 0; i < wishes->unset_count; i++) {
-		if (!settings_find(settings, wishes->unset[i], 0) && add_wish(in, wishes->unset[i], NULL, settings) < 0)
+		if (!settings_find(settings, wishes->unset[i], 0) &&
+		    add_wish(in, wishes->unset[i], NULL, i < wishes->unset_of_profile, settings) < 0)
 			return -ENOMEM;
 	}
 	return 0;

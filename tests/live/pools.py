@@ -61,6 +61,9 @@ class Pools(unittest.TestCase):
         self.assertEqual(self.told("--threads", "1"), due)
         self.assertEqual(self.told("--threads", "1", "--unset", "TOKENIZERS_PARALLELISM"), due | {"tokenizers": 1})
 
+    def test_for_training_children_find_no_pool(self):
+        self.assertEqual(self.told("--threads", "2", "--for", "training")["tokenizers"], 0)
+
     def test_left_alone_they_take_the_machine(self):
         """What the rows are for."""
         sizes = self.told("--threads", "1", "--no", "pools", "--no", "openmp")

@@ -65,6 +65,44 @@ static void options_are_bent_around_as_the_environment_is(void **state)
 	assert_seen(scene, 0, "OMP_PLACES", NULL);
 }
 
+static void rows_of_a_profile_say_so(void **state)
+{
+	static const char *const of_profile[] = { "onednn-cache", "flush-denormals", NULL };
+	struct scene *scene = *state;
+
+	scene->workload.of_profile = of_profile;
+	scene->workload.request.onednn_cache = 8;
+	scene->workload.request.flush_denormals = true;
+	scene->workload.request.fpmath = FPMATH_BF16;
+	scene->set[0] = "A=1";
+	scene->set[1] = "B=2";
+	scene->unset[0] = "C";
+	scene->unset[1] = "D";
+	scene->workload.wishes.set_count = scene->workload.wishes.unset_count = 2;
+	scene->workload.wishes.set_of_profile = scene->workload.wishes.unset_of_profile = 1;
+	scene_decide_in(scene, "A=0", NULL);
+	assert_int_equal(row_of(scene, "ONEDNN_PRIMITIVE_CACHE_CAPACITY", 0)->origin, ORIGIN_PROFILE);
+	assert_int_equal(row_of(scene, "flush-denormals", 0)->origin, ORIGIN_PROFILE);
+	assert_int_equal(row_of(scene, "ONEDNN_DEFAULT_FPMATH_MODE", 0)->origin, ORIGIN_OPTION);
+	assert_int_equal(row_of(scene, "A", 0)->origin, ORIGIN_PROFILE);
+	assert_int_equal(row_of(scene, "B", 0)->origin, ORIGIN_OPTION);
+	assert_int_equal(row_of(scene, "C", 0)->origin, ORIGIN_PROFILE);
+	assert_int_equal(row_of(scene, "D", 0)->origin, ORIGIN_OPTION);
+	assert_seen(scene, 0, "A", "1");
+}
+
+static void training_keeps_tokenizers_from_a_pool(void **state)
+{
+	struct scene *scene = *state;
+
+	scene->workload.request.purpose = PURPOSE_TRAINING;
+	scene_decide_in(scene, NULL, NULL);
+	assert_seen(scene, 0, "TOKENIZERS_PARALLELISM", "false");
+	scene->workload.request.purpose = PURPOSE_INFERENCE;
+	scene_decide_in(scene, NULL, NULL);
+	assert_seen(scene, 0, "TOKENIZERS_PARALLELISM", NULL);
+}
+
 static void wishes_that_make_no_sense_are_refused_by_name(void **state)
 {
 	static const struct {
@@ -380,6 +418,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(options_are_the_last_word),
 		TEST(options_are_bent_around_as_the_environment_is),
+		TEST(rows_of_a_profile_say_so),
+		TEST(training_keeps_tokenizers_from_a_pool),
 		TEST(wishes_that_make_no_sense_are_refused_by_name),
 		TEST(a_family_left_out_is_left_out_of_the_plan_too),
 		TEST(a_nested_fettle_plans_its_own_variables_anew),

@@ -42,6 +42,8 @@ static int open_below(const struct sysroot *root, const char *path, int flags)
 	struct open_how how = { .flags = (unsigned)flags, .resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS };
 	int fd;
 
+	if (root->watch)
+		root->watch->opens(root->watch, path);
 	while (*path == '/')
 		path++;
 	if (root->live)

@@ -11,10 +11,16 @@
 
 struct err;
 
+/* Told of each path that is to be opened, there or not, before it is. */
+struct sysroot_watch {
+	void (*opens)(struct sysroot_watch *watch, const char *path);
+};
+
 struct sysroot {
-	int fd;     /* directory the paths are relative to */
-	bool live;  /* this is "/", the running machine */
-	char *path; /* for messages; owned */
+	int fd;                      /* directory the paths are relative to */
+	bool live;                   /* this is "/", the running machine */
+	char *path;                  /* for messages; owned */
+	struct sysroot_watch *watch; /* NULL: nobody wants to know; borrowed */
 };
 
 #define SYSROOT_INIT     \

@@ -98,16 +98,18 @@ int fettle_plan_make(const struct fettle_machine *machine, const char *const *op
 	struct fettle_plan *plan = calloc(1, sizeof(*plan));
 	struct decision decision = { .machine = machine->decision.machine };
 	cleanup_options struct options parsed = { 0 };
+	char *const words[] = { (char *)program, NULL };
 	struct err err = { 0 };
 	int r;
 
 	if (!plan)
 		return report(err_nomem(&err), &err, error);
 	r = parse(tables, options, &parsed, &err);
+	parsed.no_cache = true; /* a library leaves nothing in its caller's home */
 	if (r == 0)
 		r = decide_workload(&parsed, environment, program, false, &decision, &err);
 	if (r == 0)
-		r = decide_plan(&decision, &err);
+		r = decide_plan(&parsed, words, &decision, &err);
 	if (r == 0)
 		r = plan_document_to_json(decision.machine, &decision.workload, NULL, decision.plan, decision.settings,
 					  &plan->document, &err);

@@ -97,7 +97,8 @@ int cmd_plan(struct invocation *invocation)
 		return output_failure(EXIT_USAGE, &err);
 	if (decide_machine(options, true, &decision, &err) < 0 ||
 	    decide_workload(options, (const char *const *)environ, program, false, &decision, &err) < 0 ||
-	    decide_plan(&decision, &err) < 0 || note_missing_program(&decision, program, &err) < 0)
+	    decide_plan(options, invocation->words, &decision, &err) < 0 ||
+	    note_missing_program(&decision, program, &err) < 0)
 		return output_failure(decision.exit_code ? decision.exit_code : EXIT_FAILED, &err);
 	result = options->json ? as_json(&decision, &err) : as_text(&decision, options, &err);
 	if (!result)

@@ -83,7 +83,7 @@ static int decide(const struct invocation *inv, struct start *start, struct err 
 		r = decide_machine(options, true, decision, err);
 	if (r == 0 && options->plan_file)
 		return saved_plan_take(options, decision, &start->request, err);
-	return r < 0 ? r : decide_plan(decision, err);
+	return r < 0 ? r : decide_plan(options, inv->words, decision, err);
 }
 
 /* The environment for a child that does not get its CPUs. */

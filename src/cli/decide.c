@@ -9,6 +9,7 @@
 #include "cli/cache_folder.h"
 #include "cli/command.h"
 #include "cli/layers.h"
+#include "cli/runtime.h"
 #include "machine/cpuset.h"
 #include "machine/host.h"
 #include "machine/machine.h"
@@ -140,7 +141,7 @@ static int take_share(struct decision *decision, struct err *err)
 	return r < 0 ? r : rank_take(decision->machine, cpuset_os, &decision->workload, err);
 }
 
-int decide_plan(struct decision *decision, struct err *err)
+int decide_plan(const struct options *options, char *const *words, struct decision *decision, struct err *err)
 {
 	int r = take_share(decision, err);
 
@@ -157,6 +158,8 @@ int decide_plan(struct decision *decision, struct err *err)
 	if (r == 0)
 		r = allocator_facts_find(decision, err);
 	if (r == 0)
+		r = runtime_decide(options, words, decision, err);
+	if (r == 0)
 		r = settings_make(decision->machine, &decision->workload, decision->plan, &decision->settings, err);
 	if (r == -EINVAL)
 		decision->exit_code = EXIT_USAGE;
@@ -172,5 +175,6 @@ void decision_clear(struct decision *decision)
 	free(decision->agent);
 	free(decision->cache_folder);
 	malloc_library_clear(&decision->malloc_library);
+	openmp_found_clear(&decision->openmp);
 	*decision = (struct decision){ .machine = NULL };
 }

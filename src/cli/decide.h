@@ -24,6 +24,7 @@ struct decision {
 	char *agent;
 	char *cache_folder; /* NULL: nothing is remembered */
 	struct malloc_library malloc_library;
+	struct openmp_found openmp;    /* which OpenMP runtimes there are; empty unless it was looked for */
 	const struct options *options; /* borrowed; set with the workload */
 	struct workload workload;      /* borrows from options, environment and this struct */
 	struct plan *plan;
@@ -52,7 +53,7 @@ int decide_libraries(const struct options *options, char *const *words, struct d
 		     struct libraries **ret_libraries, struct err *err);
 
 /* Make plan and settings for what the two above found. */
-int decide_plan(struct decision *decision, struct err *err);
+int decide_plan(const struct options *options, char *const *words, struct decision *decision, struct err *err);
 
 void decision_clear(struct decision *decision);
 #define cleanup_decision cleanup_(decision_clear)

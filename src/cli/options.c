@@ -98,6 +98,12 @@ static const struct option settings_rows[] = {
 	  .offset = AT(request.fpmath), .words = fpmath_words, .word_count = FPMATH_COUNT },
 	{ "huge-pages", "WORD", "have allocators ask for huge pages: none or madvise", OPTION_CHOICE,
 	  .offset = AT(request.huge_pages), .words = huge_pages_words, .word_count = HUGE_PAGES_COUNT },
+	{ "openmp", "WORD", "whose OpenMP runtime: auto, gnu, intel or llvm", OPTION_CHOICE,
+	  .offset = AT(request.openmp), .words = openmp_words, .word_count = OPENMP_KIND_COUNT },
+	{ "wait", "WORD", "idle OpenMP threads: auto, passive or active", OPTION_CHOICE, .offset = AT(request.wait),
+	  .words = wait_words, .word_count = WAIT_COUNT },
+	{ "schedule", "WORD", "OpenMP loops with schedule(runtime): auto or static", OPTION_CHOICE,
+	  .offset = AT(request.schedule), .words = schedule_words, .word_count = SCHEDULE_COUNT },
 	{ "repair", NULL, "raise an OMP_THREAD_LIMIT that would hang", OPTION_FLAG, .offset = AT(request.repair) },
 	{ "no", "FAMILY", "leave a family of settings alone; may be repeated", OPTION_TEXTS, .offset = AT(without) },
 };

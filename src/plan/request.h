@@ -5,6 +5,8 @@
 #pragma once
 
 #include "base/parse.h"
+#include "plan/choices.h"
+#include "target/openmp.h"
 
 #include <stdbool.h>
 
@@ -37,72 +39,12 @@ enum memory_policy {
 	MEMORY_INTERLEAVE,
 };
 
-enum allocator {
-	ALLOCATOR_AUTO,
-	ALLOCATOR_GLIBC,       /* left as it is */
-	ALLOCATOR_TUNED_GLIBC, /* by GLIBC_TUNABLES: nothing is preloaded */
-	ALLOCATOR_JEMALLOC,    /* as the guide has it for where memory is tight */
-	ALLOCATOR_JEMALLOC_AGGRESSIVE,
-	ALLOCATOR_TCMALLOC,
-	ALLOCATOR_MIMALLOC,
-};
-
-/* Instruction sets that oneDNN knows; newer words of some (avx10_1_512 ...) mean the same as an older one. */
-enum max_isa {
-	ISA_DEFAULT, /* nothing is set: all that the processor has */
-	ISA_SSE41,
-	ISA_AVX,
-	ISA_AVX2,
-	ISA_AVX2_VNNI,
-	ISA_AVX2_VNNI_2,
-	ISA_AVX512_CORE,
-	ISA_AVX512_CORE_VNNI,
-	ISA_AVX512_CORE_BF16,
-	ISA_AVX512_CORE_FP16,
-	ISA_AVX512_CORE_AMX,
-	ISA_AVX512_CORE_AMX_FP16,
-	ISA_AVX10_2_512,
-	ISA_AVX10_2_512_AMX_2,
-	MAX_ISA_COUNT,
-};
-
-/* How far oneDNN may round the inputs of single precision. */
-enum fpmath {
-	FPMATH_DEFAULT, /* nothing is set */
-	FPMATH_STRICT,
-	FPMATH_BF16,
-	FPMATH_F16,
-	FPMATH_TF32,
-	FPMATH_ANY,
-	FPMATH_COUNT,
-};
-
-enum huge_pages {
-	HUGE_PAGES_NONE,    /* no allocator is told to ask for them */
-	HUGE_PAGES_MADVISE, /* allocators that can ask the kernel, by madvise() */
-	HUGE_PAGES_COUNT,
-};
-
-/* What the program is for. */
-enum purpose {
-	PURPOSE_ANY,
-	PURPOSE_INFERENCE,
-	PURPOSE_TRAINING,
-	PURPOSE_BENCHMARK,
-	PURPOSE_COUNT,
-};
-
 /* Words of the options above, indexed by the enum; they are also the words of the JSON. */
 extern const char *const strategy_words[];
 extern const char *const per_words[];
 extern const char *const pin_words[];
 extern const char *const memory_policy_words[];
-extern const char *const allocator_words[];
-extern const char *const max_isa_words[];
-extern const char *const fpmath_words[];
-extern const char *const huge_pages_words[];
-extern const char *const purpose_words[];
-enum { STRATEGY_COUNT = 2, PER_COUNT = 4, PIN_COUNT = 4, MEMORY_POLICY_COUNT = 6, ALLOCATOR_COUNT = 7 };
+enum { STRATEGY_COUNT = 2, PER_COUNT = 4, PIN_COUNT = 4, MEMORY_POLICY_COUNT = 6 };
 
 /* Does the policy put pages on nodes that are named to it? False for auto, too: it names none but the CPUs' own. */
 bool memory_policy_takes_nodes(enum memory_policy policy);
@@ -136,6 +78,9 @@ struct request {
 	enum memory_policy memory;
 	enum pin pin;
 	enum allocator allocator;
+	enum openmp_kind openmp; /* OPENMP_ANY: the one the program loads */
+	enum wait wait;
+	enum schedule schedule;
 	bool flush_denormals;  /* results change: only when asked */
 	unsigned onednn_cache; /* capacity of oneDNN's primitive cache; 0: not asked */
 	enum max_isa max_isa;

@@ -49,6 +49,9 @@ json_t *request_to_json(const struct request *request)
 	r |= set_text(object, "memory", memory_policy_words[request->memory]);
 	r |= set_text(object, "pin", pin_words[request->pin]);
 	r |= set_text(object, "allocator", allocator_words[request->allocator]);
+	r |= set_text(object, "openmp", request->openmp ? openmp_words[request->openmp] : NULL);
+	r |= set_text(object, "wait", request->wait ? wait_words[request->wait] : NULL);
+	r |= set_text(object, "schedule", request->schedule ? schedule_words[request->schedule] : NULL);
 	r |= set_flag(object, "flush-denormals", request->flush_denormals);
 	r |= set_count(object, "onednn-cache", request->onednn_cache);
 	r |= set_text(object, "max-isa", request->max_isa ? max_isa_words[request->max_isa] : NULL);

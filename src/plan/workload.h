@@ -51,6 +51,12 @@ struct workload {
 	struct workload_library malloc_library; /* for the allocator that is asked for; for `auto` tcmalloc's */
 	bool malloc_threshold_capped;           /* the program's glibc refuses an mmap threshold above 32 MiB */
 	const char *openmp_preload;             /* an OpenMP runtime to be preloaded; NULL: none is */
+	enum openmp_kind openmp;        /* whose runtime is in charge once all is loaded; OPENMP_ANY: not known */
+	const char *openmp_path;        /* that one; NULL: not known */
+	const char *openmp_nobody;      /* looked, and why it is not known; NULL: known, or nobody looked */
+	bool openmp_at_start;           /* it is there before any other library that brings these functions */
+	enum openmp_kind openmp_second; /* another kind that the program loads too */
+	const char *openmp_second_by;   /* what loads that */
 };
 
 /* The value of an environment variable in the snapshot, or NULL. When a name stands twice the first counts, as getenv()

@@ -92,7 +92,7 @@ int settings_environment(const struct settings *settings, unsigned instance, con
 /* The variable of ours by which threads are pinned that `entry` sets; NULL: it is another's, or another. */
 static const char *pinning_name(const struct settings *settings, unsigned instance, const char *entry)
 {
-	static const char *const names[] = { "OMP_PLACES", "OMP_PROC_BIND" };
+	static const char *const names[] = { "OMP_PLACES", "OMP_PROC_BIND", "KMP_AFFINITY" };
 
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
 		const size_t length = strlen(names[i]);

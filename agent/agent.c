@@ -22,16 +22,17 @@ static __typeof__(_dl_find_object) *find_object;
 #endif
 
 /* The variables by which runtimes bind threads. */
-static const char *const binding_variables[] = { "OMP_PLACES", "OMP_PROC_BIND", "GOMP_CPU_AFFINITY", "KMP_AFFINITY" };
-
-enum { BINDING_VARIABLES = sizeof(binding_variables) / sizeof(binding_variables[0]) };
+enum { OMP_PLACES, OMP_PROC_BIND, GOMP_CPU_AFFINITY, KMP_AFFINITY, BINDING_VARIABLES };
+static const char *const binding_variables[BINDING_VARIABLES] = { "OMP_PLACES", "OMP_PROC_BIND", "GOMP_CPU_AFFINITY",
+								  "KMP_AFFINITY" };
 
 static struct {
 	atomic_bool ready;
 	bool active;
-	pid_t process; /* whose memory this is: another pid here is a vfork()ed child */
-	bool forked;   /* a copy of the process that was started with this program */
-	unsigned ours; /* bits: the binding variables that fettle set, not the user */
+	pid_t process;  /* whose memory this is: another pid here is a vfork()ed child */
+	bool forked;    /* a copy of the process that was started with this program */
+	unsigned ours;  /* bits: the binding variables that fettle set, not the user */
+	char *affinity; /* the value of KMP_AFFINITY where fettle set it, in the memory the process began with */
 	struct mask mask;
 	atomic_bool runtime_bound; /* an OpenMP runtime bound some thread of this process */
 	atomic_bool program_chose; /* the program itself chose CPUs for some thread */
@@ -45,6 +46,30 @@ static _Thread_local struct {
 	pid_t child_chose;   /* a vfork()ed child that chose for itself, in memory that is ours */
 } here __attribute__((tls_model("initial-exec")));
 
+/*
+ * LLVM's and Intel's runtimes begin anew in a forked child, read KMP_AFFINITY again and bind the child's main thread at
+ * its first parallel region: every data loader to one and the same CPU (seen with 13 to 19, and Intel 2026). Our
+ * handler runs before theirs, which came later; the value is changed where it stands, as nothing may allocate here.
+ */
+static void free_affinity(void)
+{
+	static const char none[] = "none";
+	size_t length;
+
+	for (char **entry = environ; agent.affinity && entry && *entry; entry++) {
+		char *equals = strchr(*entry, '=');
+
+		if (!equals || equals + 1 != agent.affinity)
+			continue;
+		length = strlen(agent.affinity);
+		if (length < sizeof(none) - 1)
+			return;
+		memset(agent.affinity, 0, length);
+		memcpy(agent.affinity, none, sizeof(none) - 1);
+		return;
+	}
+}
+
 static void in_child(void)
 {
 	const int kept = errno;
@@ -52,6 +77,7 @@ static void in_child(void)
 
 	agent.process = getpid();
 	agent.forked = true;
+	free_affinity();
 	if (agent_widen(&before))
 		here.bound = false;
 	errno = kept;
@@ -128,6 +154,7 @@ static bool read_plan(const char *record)
 		return false;
 	set = record_field(record, "set=", &length);
 	agent.ours = set ? read_ours(set, length) : 0;
+	agent.affinity = (agent.ours & 1U << KMP_AFFINITY) ? getenv(binding_variables[KMP_AFFINITY]) : NULL;
 	return true;
 }
 

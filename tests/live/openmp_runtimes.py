@@ -89,6 +89,14 @@ class Runtimes(unittest.TestCase):
                     else:
                         self.assertEqual(len({int(cpu) for cpu in seen["team"].split()}), 2)
 
+    def test_a_forked_child_lives_and_has_all_cpus_of_the_instance(self):
+        for build, word, kind, more in self.rows():
+            with self.subTest(build=build, openmp=word):
+                # GNU's runtime does not survive a fork after a parallel region, whoever starts it.
+                seen = self.see(build, ["--openmp", word, "--pin", "threads"], ["early" if kind == "gnu" else "late"], **more)
+                instance = self.see(build, ["--openmp", word, "--pin", "instance"], **more)["team"].split()[0]
+                self.assertEqual(seen.get("child"), instance)
+
     def test_an_idle_team_waits_as_asked(self):
         for build, word, kind, more in self.rows():
             if word == "auto":
@@ -198,6 +206,8 @@ class Torch(unittest.TestCase):
         self.assertEqual(seen["right"], "True 2")
         if len(CPUS) >= 2:
             self.assertEqual("," in seen["main"], pin != "threads", seen)
+            self.assertIn(",", seen["workers"])
+        self.assertEqual(len(seen["workers"].split()), 1, seen)
 
 
 def main(arguments):

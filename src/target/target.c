@@ -158,7 +158,7 @@ static int arrive_elf(struct walk *walk, const char *path, int fd, struct err *e
 		found->libc = TARGET_LIBC_NONE;
 	free(found->loader);
 	found->loader = TAKE(loader);
-	/* Only where the answer is not known by the name. */
+	/* Of Python the file does not tell what it will do. */
 	if (found->loader && !found->foreign && !found->script && !python_is(tree_name(path)) &&
 	    read_links(fd, found) < 0)
 		return err_nomem(err);
@@ -312,8 +312,7 @@ int target_read(const char *name, const char *search_path, struct target **ret_t
 
 bool target_may_compute(const struct target *target)
 {
-	return !target->links_malloc &&
-	       (target->script || target->links_compute || python_is(tree_name(target->interpreter)));
+	return !target->links_malloc && target->links_compute;
 }
 
 void target_free(struct target *target)

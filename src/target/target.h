@@ -41,8 +41,8 @@ struct target {
 int target_read(const char *name, const char *search_path, struct target **ret_target, struct err *err);
 
 /*
- * May it do deep learning, itself or in what it starts: a Python interpreter, a script, or a program that links what
- * such programs link? Told from the facts above; false for one that brings its own malloc.
+ * May it do deep learning: does it link what such programs link? Told from the facts above; false for one that brings
+ * its own malloc. Of Python and of a script the file does not tell: their start alone may be all there is.
  */
 bool target_may_compute(const struct target *target);
 

@@ -102,16 +102,29 @@ class Allocator(unittest.TestCase):
             self.check_owner(said, "libc.so.6")
             self.assertEqual(said["options"], OPTIONS["glibc" if word == "glibc" else "tuned-glibc"])
 
-    def test_auto_is_tcmalloc_for_python_and_scripts(self):
+    def computing(self):
+        """A program that links an OpenMP runtime and prints a variable of its environment."""
+        if not self.cc:
+            self.skipTest("no C compiler")
+        path = os.path.join(self.folder, "computing")
+        source = ("#include <stdio.h>\n#include <stdlib.h>\n"
+                  "int main(int c, char **v) { const char *s = getenv(v[1]); return puts(s ? s : \"\") < 0; }")
+        subprocess.run([self.cc, "-x", "c", "-", "-o", path, "-Wl,--no-as-needed", "-lgomp"], input=source, text=True,
+                       check=True)
+        return path
+
+    def test_auto_is_tcmalloc_for_what_links_a_runtime_and_not_for_python_or_scripts(self):
         self.installed("tcmalloc")
+        run = self.run_fettle("run", "-q", "--", self.computing(), "LD_PRELOAD")
+        self.assertIn(NAME, run.stdout, run.stderr)
         script = os.path.join(self.folder, "script")
         with open(script, "w", encoding="utf-8") as file:
             file.write(f"#!/bin/sh\nexec {self.owner}\n")
         os.chmod(script, 0o755)
-        self.check_owner(self.owners(program=script), NAME)
+        self.check_owner(self.owners(program=script), "libc.so.6")
         code = "print(any('libtcmalloc' in line for line in open('/proc/self/maps')))"
         run = self.run_fettle("run", "-q", "--", sys.executable, "-c", code)
-        self.assertEqual(run.stdout, "True\n", run.stderr)
+        self.assertEqual(run.stdout, "False\n", run.stderr)
 
     def test_auto_leaves_a_users_malloc_in_charge(self):
         self.installed("mimalloc")
@@ -137,8 +150,7 @@ class Allocator(unittest.TestCase):
         self.assertEqual((run.returncode, run.stdout, run.stderr.count("\n")), (2, "", 1), run.stderr)
         self.assertIn(said, run.stderr)
         for _ in range(2):  # the second is from memory
-            run = self.run_fettle("run", "--", sys.executable, "-c", "import os; print(os.environ['GLIBC_TUNABLES'])",
-                                  **where)
+            run = self.run_fettle("run", "--", self.computing(), "GLIBC_TUNABLES", **where)
             self.assertEqual(run.returncode, 0)
             self.assertIn("mmap_threshold", run.stdout)
             self.assertEqual(run.stderr.count("tcmalloc is not preloaded: "), 1, run.stderr)
@@ -176,8 +188,7 @@ class Allocator(unittest.TestCase):
         self.check_broken(BROKEN["crash"][1])
         os.unlink(good)
         self.make(MALLOC)
-        code = "import os; print(os.environ['LD_PRELOAD'])"
-        run = self.run_fettle("run", "--", sys.executable, "-c", code, **where)
+        run = self.run_fettle("run", "--", self.computing(), "LD_PRELOAD", **where)
         self.assertEqual(run.stdout.strip(), good)
 
     def test_nothing_is_remembered_with_no_cache(self):

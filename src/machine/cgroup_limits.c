@@ -183,6 +183,14 @@ static int set_unknown(struct machine_limits *limits, const char *unreadable, st
 	return 0;
 }
 
+int cgroup_limits_of(const struct sysroot *root, const struct mounts *mounts, const char *memberships, pid_t pid,
+		     struct fact *ret_quota_milli, struct fact *ret_memory_bytes)
+{
+	int r = read_knob(root, &knob_quota, mounts, memberships, pid, ret_quota_milli);
+
+	return r < 0 ? r : read_knob(root, &knob_memory, mounts, memberships, pid, ret_memory_bytes);
+}
+
 int cgroup_limits_read(const struct sysroot *root, const struct mounts *mounts, pid_t pid,
 		       struct machine_limits *limits, struct err *err)
 {
@@ -193,9 +201,7 @@ int cgroup_limits_read(const struct sysroot *root, const struct mounts *mounts, 
 		return set_unknown(limits, membership_file, err);
 	if (!mounts)
 		return set_unknown(limits, MOUNTS_FILE, err);
-	r = read_knob(root, &knob_quota, mounts, memberships, pid, &limits->quota_milli);
-	if (r == 0)
-		r = read_knob(root, &knob_memory, mounts, memberships, pid, &limits->memory_bytes);
+	r = cgroup_limits_of(root, mounts, memberships, pid, &limits->quota_milli, &limits->memory_bytes);
 	if (r == 0)
 		r = isolation_read(root, mounts, memberships, pid, limits);
 	return r < 0 ? err_nomem(err) : 0;

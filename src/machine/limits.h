@@ -42,7 +42,8 @@ int cgroup_limits_read(const struct sysroot *root, const struct mounts *mounts, 
 		       struct machine_limits *limits, struct err *err);
 
 /*
- * CPU quota and memory limit alone, of any process `pid`, whose /proc/PID/cgroup is `memberships`. Returns 0 or -ENOMEM.
+ * CPU quota and memory limit alone, of any process `pid`, whose /proc/PID/cgroup is `memberships`. Returns 0 or
+ * -ENOMEM.
  */
 int cgroup_limits_of(const struct sysroot *root, const struct mounts *mounts, const char *memberships, pid_t pid,
 		     struct fact *ret_quota_milli, struct fact *ret_memory_bytes);

@@ -1,0 +1,275 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Who a process is, and which plan it carries. */
+#include "observe/processes.h"
+
+#include "base/array.h"
+#include "base/cleanup.h"
+#include "base/environ.h"
+#include "base/err.h"
+#include "base/record.h"
+#include "base/text.h"
+#include "observe/proc.h"
+
+#include <errno.h>
+#include <string.h>
+
+/* Environments and command lines end at 2 MiB or so (ARG_MAX); a page of each is usual. */
+enum { WORDS_MAX_BYTES = 4 << 20 };
+
+/* A file of words with NULs between them. */
+static int read_words(const struct sysroot *root, const char *path, char **ret_text, size_t *ret_length)
+{
+	cleanup_text struct text text = TEXT_INIT;
+	cleanup_close int fd = sysroot_open_file(root, path);
+	char chunk[4096];
+	ssize_t n;
+
+	if (fd < 0)
+		return fd;
+	do {
+		n = read(fd, chunk, sizeof(chunk));
+		if (n < 0)
+			return -errno;
+		text_add_bytes(&text, chunk, (size_t)n);
+	} while (n > 0 && text.length < WORDS_MAX_BYTES);
+	*ret_length = text.length;
+	*ret_text = text_take(&text);
+	return *ret_text ? 0 : -ENOMEM;
+}
+
+static int read_command(const struct observe_request *request, struct observed_process *process)
+{
+	cleanup_free char *text = NULL;
+	char path[PROC_PATH];
+	size_t length = 0;
+	int r;
+
+	proc_path(path, process->pid, "cmdline");
+	r = read_words(request->root, path, &text, &length);
+	if (r < 0)
+		return r == -ENOMEM ? r : 0;
+	while (length && !text[length - 1])
+		length--;
+	for (size_t i = 0; i < length; i++) {
+		if (!text[i])
+			text[i] = ' ';
+	}
+	free(process->command);
+	process->command = length ? TAKE(text) : NULL;
+	return 0;
+}
+
+/*
+ * Split it into words; a program that writes its title over them (setproctitle) leaves what is none, which is left out.
+ * One word of each name counts: the first, as for getenv().
+ */
+static int split_environment(struct observed_process *process, size_t length)
+{
+	size_t count = 0, capacity = 0;
+
+	for (char *word = process->environment_text; word < process->environment_text + length;
+	     word += strlen(word) + 1) {
+		char **grown = array_grow(process->environment, &capacity, count + 1, sizeof(*grown));
+
+		if (!grown)
+			return -ENOMEM;
+		process->environment = grown;
+		if (strchr(word, '='))
+			grown[count++] = word;
+		grown[count] = NULL;
+	}
+	return 0;
+}
+
+static int read_environment(const struct observe_request *request, struct observation *observation,
+			    struct observed_process *process)
+{
+	static const char what[] = "the environment of the process, with the plan it may carry";
+	char path[PROC_PATH];
+	size_t length = 0;
+	int r;
+
+	free(process->environment);
+	free(process->environment_text);
+	process->environment = NULL;
+	process->environment_text = NULL;
+	proc_path(path, process->pid, "environ");
+	r = read_words(request->root, path, &process->environment_text, &length);
+	if (r < 0)
+		return r == -ENOMEM ? r : proc_gap(observation, path, what, r);
+	if (!length) {
+		process->environment = calloc(1, sizeof(*process->environment));
+		return process->environment ? 0 : -ENOMEM;
+	}
+	return split_environment(process, length);
+}
+
+static int read_link(const struct observe_request *request, struct observed_process *process)
+{
+	static const char deleted[] = " (deleted)";
+	cleanup_free char *target = NULL;
+	char path[PROC_PATH];
+	size_t length;
+	int r;
+
+	proc_path(path, process->pid, "exe");
+	r = proc_link(request->root, path, &target);
+	if (r < 0)
+		return r == -ENOMEM ? r : 0;
+	length = strlen(target);
+	if (length > strlen(deleted) && strcmp(target + length - strlen(deleted), deleted) == 0)
+		target[length - strlen(deleted)] = '\0';
+	free(process->program);
+	process->program = TAKE(target);
+	return 0;
+}
+
+/* In another mount namespace, as a container's processes are? */
+static int compare_mounts(const struct observe_request *request, struct observed_process *process)
+{
+	cleanup_free char *own = NULL, *theirs = NULL;
+	char path[PROC_PATH];
+	int r;
+
+	proc_path(path, process->pid, "ns/mnt");
+	r = proc_link(request->root, path, &theirs);
+	if (r == 0)
+		r = proc_link(request->root, "/proc/self/ns/mnt", &own);
+	if (r == 0)
+		process->own_mounts = strcmp(own, theirs) != 0;
+	return r == -ENOMEM ? r : 0;
+}
+
+static int read_status(const struct observe_request *request, struct observed_process *process)
+{
+	cleanup_free char *text = NULL;
+	char path[PROC_PATH];
+	uint64_t uid;
+	int r;
+
+	proc_path(path, process->pid, "status");
+	r = sysroot_read(request->root, path, &text);
+	if (r == 0 && proc_number(text, "Uid", &uid))
+		process->uid = (unsigned)uid;
+	free(process->cgroup);
+	process->cgroup = NULL;
+	proc_path(path, process->pid, "cgroup");
+	if (r != -ENOMEM)
+		r = sysroot_read(request->root, path, &process->cgroup);
+	return r == -ENOMEM ? r : 0;
+}
+
+int process_identify(const struct observe_request *request, struct observation *observation,
+		     struct observed_process *process)
+{
+	int r = read_command(request, process);
+
+	if (r == 0)
+		r = read_link(request, process);
+	if (r == 0)
+		r = read_environment(request, observation, process);
+	if (r == 0)
+		r = compare_mounts(request, process);
+	return r < 0 ? r : read_status(request, process);
+}
+
+static const char *record_of(const struct observed_process *process)
+{
+	return environ_value((const char *const *)process->environment, RECORD_VARIABLE);
+}
+
+static struct observed_process *parent_of(const struct observation *observation, const struct observed_process *process)
+{
+	for (size_t i = 0; i < observation->process_count; i++) {
+		if (observation->processes[i].pid == process->parent)
+			return &observation->processes[i];
+	}
+	return NULL;
+}
+
+static int add_instance(struct observation *observation, struct observed_process *root, const char *record,
+			struct planned *planned)
+{
+	struct observed_instance *grown = array_grow(observation->instances, &observation->instance_capacity,
+						     observation->instance_count, sizeof(*grown));
+
+	if (!grown)
+		return -ENOMEM;
+	observation->instances = grown;
+	grown += observation->instance_count;
+	*grown = (struct observed_instance){ .record = record ? strdup(record) : NULL,
+					     .root_idx = (int)(root - observation->processes),
+					     .main_idx = (int)(root - observation->processes) };
+	if (record && !grown->record)
+		return -ENOMEM;
+	grown->planned = *planned;
+	*planned = (struct planned){ .known = false };
+	root->instance_idx = (int)observation->instance_count++;
+	return 0;
+}
+
+/* By its own word, or else by its parent's. */
+static int place(struct observation *observation, struct observed_process *process)
+{
+	const struct observed_process *parent = parent_of(observation, process);
+	const int instance = parent ? parent->instance_idx : -1;
+	const char *record = record_of(process);
+	cleanup_planned struct planned planned = { .known = false };
+	struct err why = { 0 };
+	int r;
+
+	if (instance >= 0 && (!record || (observation->instances[instance].record &&
+					  strcmp(record, observation->instances[instance].record) == 0))) {
+		process->instance_idx = instance;
+		return 0;
+	}
+	r = record ? planned_read(record, &planned, &why) : -ENOENT;
+	if (r == -ENOMEM)
+		return r;
+	return r < 0 ? 0 : add_instance(observation, process, record, &planned);
+}
+
+static bool is_below(const struct observation *observation, const struct observed_process *process, pid_t root)
+{
+	for (unsigned depth = 0; process && depth < 256; depth++) {
+		if (process->pid == root)
+			return true;
+		process = parent_of(observation, process);
+	}
+	return false;
+}
+
+/* A tree in which nobody carries a plan is one instance, whose plan is yet to be inferred. */
+static int adopt(struct observation *observation, struct observed_process *root)
+{
+	struct planned none = { .known = false };
+	const size_t instance = observation->instance_count;
+	int r;
+
+	for (size_t i = 0; i < observation->process_count; i++) {
+		if (observation->processes[i].instance_idx >= 0 &&
+		    is_below(observation, &observation->processes[i], root->pid))
+			return 0;
+	}
+	r = add_instance(observation, root, NULL, &none);
+	for (size_t i = 0; r == 0 && i < observation->process_count; i++) {
+		if (is_below(observation, &observation->processes[i], root->pid))
+			observation->processes[i].instance_idx = (int)instance;
+	}
+	return r;
+}
+
+int processes_group(struct observation *observation, struct err *err)
+{
+	for (size_t i = 0; i < observation->process_count; i++) {
+		if (observation->processes[i].instance_idx < 0 && place(observation, &observation->processes[i]) < 0)
+			return err_nomem(err);
+	}
+	for (size_t i = 0; observation->looks == 1 && i < observation->process_count; i++) {
+		struct observed_process *process = &observation->processes[i];
+
+		if (process->instance_idx < 0 && !parent_of(observation, process) && adopt(observation, process) < 0)
+			return err_nomem(err);
+	}
+	return 0;
+}

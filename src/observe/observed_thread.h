@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One thread as it was seen (observation.h).
+ */
+#pragma once
+
+#include <hwloc/bitmap.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+/* Whose threads they are; pools.c has the signs. */
+enum pool {
+	POOL_UNKNOWN, /* no sign says it */
+	POOL_GOMP,
+	POOL_KMP, /* LLVM's or Intel's OpenMP runtime */
+	POOL_PYTORCH,
+	POOL_ONNXRUNTIME,
+	POOL_OPENBLAS,
+	POOL_TBB,
+	POOL_TENSORFLOW,
+	POOL_RAYON,
+	POOL_COUNT,
+};
+extern const char *const pool_names[POOL_COUNT];
+
+struct thread_counters {
+	uint64_t run_ns;  /* exact where schedstat is there, else in ticks */
+	uint64_t wait_ns; /* ready to run and not running; meaningful when has_wait */
+	uint64_t voluntary, involuntary;
+	uint64_t migrations; /* when has_migrations */
+	unsigned cpu_os;     /* where it ran last */
+};
+
+struct observed_thread {
+	pid_t tid;
+	char name[32];
+	char state;       /* R, S, D ... */
+	uint64_t started; /* in ticks since boot: with `tid` it names the thread */
+	uint64_t ticks;   /* of the last look: unchanged, and it has hardly run */
+	struct thread_counters first, last;
+	hwloc_bitmap_t allowed_os; /* NULL: not known; owned */
+	bool has_wait, has_migrations, has_switches;
+	bool fresh;  /* came up after the first look */
+	bool gone;   /* was not there at the last look */
+	uint64_t pc; /* where it waits in the kernel it was called from here; 0: it ran, or we may not know */
+	enum pool pool;
+	unsigned looked; /* number of the look that saw it last */
+};

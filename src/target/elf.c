@@ -43,31 +43,36 @@ struct elf_facts elf_own(void)
 	return own;
 }
 
-int elf_read(int fd, struct elf_facts *ret_facts)
+int elf_facts(const struct elf_file *file, struct elf_facts *ret_facts)
 {
-	cleanup_elf_file struct elf_file file = { .fd = -1 };
 	const struct elf_facts own = elf_own();
 	char *loader = NULL;
-	int r = elf_file_open(fd, &file);
 
-	if (r < 0)
-		return r;
-	for (size_t i = 0; i < file.segment_count; i++) {
-		const struct elf_segment segment = elf_file_segment(&file, i);
+	for (size_t i = 0; i < file->segment_count; i++) {
+		const struct elf_segment segment = elf_file_segment(file, i);
+		int r;
 
 		if (segment.type != PT_INTERP)
 			continue;
-		r = read_loader(&file, &segment, &loader);
+		r = read_loader(file, &segment, &loader);
 		if (r < 0)
 			return r;
 		break;
 	}
 	*ret_facts = (struct elf_facts){
-		.machine = file.machine,
-		.class = file.class,
-		.foreign = file.machine != own.machine || file.class != own.class || file.big != own.big,
-		.big = file.big,
+		.machine = file->machine,
+		.class = file->class,
+		.foreign = file->machine != own.machine || file->class != own.class || file->big != own.big,
+		.big = file->big,
 		.loader = loader,
 	};
 	return 0;
+}
+
+int elf_read(int fd, struct elf_facts *ret_facts)
+{
+	cleanup_elf_file struct elf_file file = { .fd = -1 };
+	int r = elf_file_open(fd, &file);
+
+	return r < 0 ? r : elf_facts(&file, ret_facts);
 }

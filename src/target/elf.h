@@ -20,6 +20,11 @@ struct elf_facts {
 /* Do these first bytes of a file promise an ELF file? */
 bool elf_begins(const char *bytes, size_t length);
 
+struct elf_file;
+
+/* The facts of a file whose headers are read. Returns and gives as elf_read(). */
+int elf_facts(const struct elf_file *file, struct elf_facts *ret_facts);
+
 /*
  * Read the facts of the open file `fd`. Returns 0; -ENOEXEC when the kernel would refuse to
  * load it (cut off, not a program, senseless headers); -ENOMEM or the errno of a failed read.

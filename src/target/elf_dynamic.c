@@ -33,20 +33,17 @@ static int take_entry(const struct elf_section *section, uint64_t tag, uint64_t 
 	return 0;
 }
 
-int elf_dynamic_read(int fd, struct elf_dynamic *ret_dynamic)
+int elf_dynamic(const struct elf_file *file, struct elf_dynamic *ret_dynamic)
 {
-	cleanup_elf_file struct elf_file file = { .fd = -1 };
 	cleanup_elf_section struct elf_section section = { .count = 0 };
-	cleanup_elf_dynamic struct elf_dynamic dynamic = { 0 };
+	cleanup_elf_dynamic struct elf_dynamic dynamic = {
+		.machine = file->machine,
+		.class = file->class,
+		.big = file->big,
+	};
 	uint64_t tag, value;
-	int r = elf_file_open(fd, &file);
+	int r = elf_section_open(file, &section);
 
-	if (r < 0)
-		return r;
-	dynamic.machine = file.machine;
-	dynamic.class = file.class;
-	dynamic.big = file.big;
-	r = elf_section_open(&file, &section);
 	dynamic.dynamic = r == 0;
 	if (r == -ENOENT)
 		r = 0;
@@ -57,6 +54,14 @@ int elf_dynamic_read(int fd, struct elf_dynamic *ret_dynamic)
 	*ret_dynamic = dynamic;
 	dynamic = (struct elf_dynamic){ 0 };
 	return 0;
+}
+
+int elf_dynamic_read(int fd, struct elf_dynamic *ret_dynamic)
+{
+	cleanup_elf_file struct elf_file file = { .fd = -1 };
+	int r = elf_file_open(fd, &file);
+
+	return r < 0 ? r : elf_dynamic(&file, ret_dynamic);
 }
 
 void elf_dynamic_clear(struct elf_dynamic *dynamic)

@@ -23,6 +23,11 @@ struct elf_dynamic {
 	struct words needed; /* DT_NEEDED in their order */
 };
 
+struct elf_file;
+
+/* The dynamic section of a file whose headers are read. Returns and gives as elf_dynamic_read(). */
+int elf_dynamic(const struct elf_file *file, struct elf_dynamic *ret_dynamic);
+
 /*
  * Read the open file `fd`. Returns 0; -ENOEXEC when it is no whole ELF program or library, or when its dynamic section
  * points outside the file; -ENOMEM or the errno of a failed read. Free with elf_dynamic_clear().

@@ -5,6 +5,7 @@
 #include "base/err.h"
 #include "target/elf.h"
 #include "target/elf_dynamic.h"
+#include "target/elf_file.h"
 #include "target/library_names.h"
 #include "target/python.h"
 #include "target/script.h"
@@ -80,18 +81,25 @@ static int check_file(const char *path, struct err *err)
 	return 0;
 }
 
-/* The end of the walk: `path` is what runs. It may be a file that we may run but not read. */
-static int arrive(struct walk *walk, const char *path, struct err *err)
+/* The end of the walk: `path`, open as `fd`, is what runs. */
+static int arrive(struct walk *walk, const char *path, int fd, struct err *err)
 {
 	struct target *found = walk->found;
-	cleanup_close int fd = open(path, O_PATH | O_CLOEXEC);
 
 	free(found->interpreter);
 	found->interpreter = strdup(path);
 	if (!found->interpreter)
 		return err_nomem(err);
-	found->set_id = fd >= 0 && secure_start(fd);
+	found->set_id = secure_start(fd);
 	return 0;
+}
+
+/* The same for a file that we may run but not read: mode 0111. */
+static int arrive_unread(struct walk *walk, const char *path, struct err *err)
+{
+	cleanup_close int fd = open(path, O_PATH | O_CLOEXEC);
+
+	return arrive(walk, path, fd, err);
 }
 
 static bool is_sanitizer(const char *name)
@@ -113,10 +121,10 @@ static bool is_cpp(const char *name)
 }
 
 /* What a program links says what it may be. A file that says nothing readable links nothing. */
-static int read_links(int fd, struct target *found)
+static int read_links(const struct elf_file *file, struct target *found)
 {
 	cleanup_elf_dynamic struct elf_dynamic dynamic = { 0 };
-	int r = elf_dynamic_read(fd, &dynamic);
+	int r = elf_dynamic(file, &dynamic);
 
 	found->links_compute = found->links_malloc = false;
 	for (size_t i = 0; r == 0 && i < dynamic.needed.count; i++) {
@@ -132,10 +140,14 @@ static int read_links(int fd, struct target *found)
 
 static int arrive_elf(struct walk *walk, const char *path, int fd, struct err *err)
 {
+	cleanup_elf_file struct elf_file file = { .fd = -1 };
 	struct elf_facts facts = { 0 };
 	cleanup_free char *loader = NULL;
 	struct target *found = walk->found;
-	int r = elf_read(fd, &facts);
+	int r = elf_file_open(fd, &file);
+
+	if (r == 0)
+		r = elf_facts(&file, &facts);
 
 	if (r == -ENOEXEC)
 		return err_set(err, r, "cannot run '%s': not a whole ELF program", path);
@@ -158,11 +170,9 @@ static int arrive_elf(struct walk *walk, const char *path, int fd, struct err *e
 		found->libc = TARGET_LIBC_NONE;
 	free(found->loader);
 	found->loader = TAKE(loader);
-	/* Of Python the file does not tell what it will do. */
-	if (found->loader && !found->foreign && !found->script && !python_is(tree_name(path)) &&
-	    read_links(fd, found) < 0)
+	if (found->loader && !found->foreign && read_links(&file, found) < 0)
 		return err_nomem(err);
-	return arrive(walk, path, err);
+	return arrive(walk, path, fd, err);
 }
 
 /* `env NAME`: env searches NAME like execvp(). What only env can tell ends the walk at env itself. */
@@ -184,7 +194,7 @@ static int follow_env(struct walk *walk, const char *script, const struct script
 	return r;
 }
 
-/* One file of a #! chain; `depth` lines were followed already. */
+/* One file of a #! chain, which check_file() has let pass; `depth` lines were followed already. */
 static int walk_file(struct walk *walk, const char *path, unsigned depth, struct err *err)
 {
 	cleanup_close int fd = -1;
@@ -194,13 +204,10 @@ static int walk_file(struct walk *walk, const char *path, unsigned depth, struct
 	bool followed;
 	int r;
 
-	r = check_file(path, err);
-	if (r < 0)
-		return r;
 	/* It was a regular file a moment ago; if it no longer is, still do not wait for it. */
 	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	if (fd < 0 && (errno == EACCES || errno == EPERM))
-		return arrive(walk, path, err); /* mode 0111: may be run, not read */
+		return arrive_unread(walk, path, err);
 	if (fd < 0) {
 		r = -errno;
 		return err_errno(err, r, "cannot read '%s'", path);
@@ -221,13 +228,16 @@ static int walk_file(struct walk *walk, const char *path, unsigned depth, struct
 	r = follow_env(walk, path, &line, &followed, err);
 	if (r < 0 || followed)
 		return r;
-	r = walk_file(walk, line.interpreter, depth + 1, err);
+	r = check_file(line.interpreter, err);
+	if (r == 0)
+		r = walk_file(walk, line.interpreter, depth + 1, err);
 	if (r < 0 && r != -ENOEXEC && r != -ENOMEM && !depth)
 		return err_wrap(err, "cannot run '%s': its interpreter", path);
 	return r;
 }
 
-/* One execvp() of a file: the kernel's chain, and the shell for what the kernel does not know. */
+/* One execvp() of a file that check_file() has let pass: the kernel's chain, and the shell for what the kernel does not
+ * know. */
 static int walk_start(struct walk *walk, const char *path, struct err *err)
 {
 	int r;
@@ -244,7 +254,9 @@ static int walk_start(struct walk *walk, const char *path, struct err *err)
 	if (r != -ENOEXEC || err->code == -ENOEXEC)
 		return r;
 	walk->started = true;
-	r = walk_file(walk, SHELL, 0, err);
+	r = check_file(SHELL, err);
+	if (r == 0)
+		r = walk_file(walk, SHELL, 0, err);
 	if (r == -ENOEXEC && err->code != -ENOEXEC)
 		return err_errno(err, r, "cannot run '%s': '" SHELL "'", path);
 	return r;
@@ -263,13 +275,17 @@ static int walk_name(struct walk *walk, const char *name, const char *search_pat
 	for (;;) {
 		cleanup_free char *candidate = NULL;
 		struct err why = { .code = 0 };
+		bool there;
 
 		r = search_next(&search, &candidate);
 		if (r < 0)
 			return err_nomem(err);
 		if (!r)
 			break;
-		r = walk_start(walk, candidate, &why);
+		r = check_file(candidate, &why);
+		there = r == 0;
+		if (there)
+			r = walk_start(walk, candidate, &why);
 		if (!r && ret_path)
 			*ret_path = TAKE(candidate);
 		if (!r)
@@ -280,7 +296,7 @@ static int walk_name(struct walk *walk, const char *name, const char *search_pat
 		}
 		if (r == -EACCES || r == -EISDIR)
 			denied = denied.code ? denied : why;
-		else if (r == -ENOENT && access(candidate, F_OK) == 0)
+		else if (r == -ENOENT && there)
 			missed = why; /* the file is there, what it needs is not: worth more words than "not found" */
 	}
 	if (denied.code || missed.code) {
@@ -312,7 +328,8 @@ int target_read(const char *name, const char *search_path, struct target **ret_t
 
 bool target_may_compute(const struct target *target)
 {
-	return !target->links_malloc && target->links_compute;
+	return !target->links_malloc && target->links_compute && !target->script &&
+	       !python_is(tree_name(target->interpreter));
 }
 
 void target_free(struct target *target)

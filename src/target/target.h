@@ -42,7 +42,7 @@ int target_read(const char *name, const char *search_path, struct target **ret_t
 
 /*
  * May it do deep learning: does it link what such programs link? Told from the facts above; false for one that brings
- * its own malloc. Of Python and of a script the file does not tell: their start alone may be all there is.
+ * its own malloc. False for Python and for scripts, whose files do not tell: see framework.h.
  */
 bool target_may_compute(const struct target *target);
 

@@ -89,6 +89,12 @@ struct libraries_request {
  */
 int libraries_read(const struct libraries_request *request, struct libraries **ret_libraries, struct err *err);
 
+/*
+ * What an answer that follows from the request depends on besides the files that are looked at: the key to remember it
+ * by (base/answer.h). The caller frees it; NULL: memory ran out.
+ */
+char *libraries_key(const struct libraries_request *request);
+
 void libraries_free(struct libraries *libraries);
 static inline void libraries_free_(struct libraries **libraries)
 {

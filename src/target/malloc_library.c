@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "target/malloc_library.h"
 
+#include "base/answer.h"
 #include "base/cleanup.h"
 #include "base/err.h"
 #include "base/installed.h"
@@ -8,8 +9,8 @@
 #include "target/elf.h"
 #include "target/loader.h"
 #include "target/loader_machine.h"
-#include "target/malloc_kept.h"
 #include "target/malloc_probe.h"
+#include "target/target.h"
 
 #include <string.h>
 
@@ -143,6 +144,9 @@ static int find_path(const struct malloc_library_request *request, const struct 
 
 	if (r < 0)
 		return r;
+	/* What the library needs in its turn may come to lie there. */
+	for (size_t i = 0; i < loader.library_path.count; i++)
+		(void)sysroot_has_folder(request->root, loader.library_path.items[i]);
 	for (size_t i = 0; names[i] && r == 0; i++)
 		r = find_name(&loader, folders, names[i], ret_path);
 	if (r == 0)
@@ -200,34 +204,102 @@ static int prove(const struct malloc_library_request *request, const char *path,
 	return library->path ? 0 : err_nomem(err);
 }
 
-int malloc_library_find(const struct malloc_library_request *request, struct malloc_library *ret_library,
-			struct err *err)
+static int search(const struct malloc_library_request *request, const struct words *folders,
+		  struct malloc_library *ret_library, struct err *err)
 {
 	cleanup_malloc_library struct malloc_library library = { .path = NULL };
-	cleanup_words struct words folders = { 0 };
-	cleanup_free char *key = NULL, *path = NULL;
-	int r;
+	cleanup_free char *path = NULL;
+	int r = find_path(request, folders, &path, &library, err);
 
-	if (environment_folders(request, &folders) < 0)
-		return err_nomem(err);
-	if (request->cache_folder) {
-		key = malloc_kept_key(request, &folders);
-		r = key ? malloc_kept_load(request, key, ret_library) : -ENOMEM;
-		if (r == 0)
-			return 0;
-		if (r == -ENOMEM)
-			return err_nomem(err);
-	}
-	r = find_path(request, &folders, &path, &library, err);
 	if (r == 0 && path)
 		r = check_path(path, &library, err);
 	if (r == 0 && path && !library.why_not)
 		r = prove(request, path, &library, err);
 	if (r < 0)
 		return r;
-	if (key)
-		malloc_kept_store(request, key, path, &library);
 	*ret_library = library;
 	library = (struct malloc_library){ .path = NULL };
+	return 0;
+}
+
+/* ---- The answer, remembered ---- */
+
+static const char kind_of_file[] = "malloc";
+
+static char *make_key(const struct malloc_library_request *request, const struct words *folders)
+{
+	const struct target *target = request->target;
+	struct text key = TEXT_INIT;
+
+	answer_key_self(&key);
+	answer_key_word(&key, request->names->word);
+	text_add(&key, "machine %u %u\n", target ? target->elf_machine : 0, target ? target->elf_class : 0);
+	answer_key_word(&key, target ? target->loader : NULL);
+	answer_key_word(&key, request->library_path);
+	for (size_t i = 0; i < folders->count; i++)
+		answer_key_word(&key, folders->items[i]);
+	return text_take(&key);
+}
+
+/* What the trial depends on and the search does not open. */
+static void watch_trial(struct answer_watch *watch, const struct malloc_library_request *request,
+			const struct words *folders)
+{
+	if (request->target && request->target->loader)
+		answer_watch_path(watch, request->target->loader);
+	answer_watch_path(watch, "/etc/ld.so.preload");
+	for (size_t i = 0; i < folders->count; i++)
+		answer_watch_path(watch, folders->items[i]);
+}
+
+static int recall(const struct malloc_library_request *request, const char *key, struct malloc_library *ret_library)
+{
+	cleanup_malloc_library struct malloc_library library = { .path = NULL };
+	cleanup_answer struct answer answer = { .at = NULL };
+	int r = answer_recall(request->root, request->cache_folder, kind_of_file, key, &answer);
+
+	if (r < 0)
+		return r;
+	library.path = answer_get_copy(&answer);
+	library.why_not = answer_get_copy(&answer);
+	library.broken = answer_get(&answer) != NULL;
+	r = answer_end(&answer);
+	if (r < 0)
+		return r;
+	if (!library.path && request->again)
+		return -ESTALE;
+	*ret_library = library;
+	library = (struct malloc_library){ .path = NULL };
+	return 0;
+}
+
+int malloc_library_find(const struct malloc_library_request *request, struct malloc_library *ret_library,
+			struct err *err)
+{
+	cleanup_answer_watch struct answer_watch watch = { .failed = false };
+	cleanup_text struct text bytes = TEXT_INIT;
+	cleanup_words struct words folders = { 0 };
+	cleanup_free char *key = NULL;
+	struct malloc_library_request watching = *request;
+	int r = environment_folders(request, &folders);
+
+	if (r == 0 && request->cache_folder) {
+		key = make_key(request, &folders);
+		r = key ? 0 : -ENOMEM;
+	}
+	if (r < 0)
+		return err_nomem(err);
+	if (key && recall(request, key, ret_library) == 0)
+		return 0;
+	answer_watch_begin(&watch, request->root);
+	watching.root = &watch.root;
+	watch_trial(&watch, request, &folders);
+	r = search(&watching, &folders, ret_library, err);
+	if (r < 0 || !key)
+		return r;
+	answer_put(&bytes, ret_library->path);
+	answer_put(&bytes, ret_library->why_not);
+	answer_put(&bytes, ret_library->broken ? "" : NULL);
+	answer_remember(&watch, request->cache_folder, kind_of_file, key, &bytes);
 	return 0;
 }

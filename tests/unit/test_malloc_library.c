@@ -3,10 +3,8 @@
 #include "base/cleanup.h"
 #include "base/err.h"
 #include "base/sysroot.h"
-#include "base/words.h"
 #include "elf_make.h"
 #include "target/elf.h"
-#include "target/malloc_kept.h"
 #include "target/malloc_library.h"
 #include "target/target.h"
 
@@ -89,107 +87,137 @@ static void what_does_not_fit_is_passed_over_and_named_when_there_is_no_other(vo
 
 /* ---- What is remembered ---- */
 
+/* A tree, what is asked about it, and whether anything in it was looked at. */
 struct memory {
+	struct sysroot_watch watch; /* first: opens() is handed this */
+	unsigned opened;
+	char *tree, *cache;
+	struct sysroot root;
+	struct target target;
 	struct malloc_library_request request;
-	struct words folders;
+	struct malloc_library library;
 };
 
-static void remember(struct memory *memory, const char *file, const char *why_not)
+static void opens(struct sysroot_watch *watch, const char *path)
 {
-	struct malloc_library library = { .path = (char *)(why_not ? NULL : file),
-					  .why_not = (char *)why_not,
-					  .broken = why_not && file };
-	cleanup_free char *key = malloc_kept_key(&memory->request, &memory->folders);
-
-	assert_non_null(key);
-	malloc_kept_store(&memory->request, key, file, &library);
+	(void)path;
+	((struct memory *)watch)->opened++;
 }
 
-/* The path that is remembered as good, "no" with the reason, or "nothing". */
-static char *remembered(const struct memory *memory)
+static void memory_init(struct memory *memory)
 {
-	cleanup_malloc_library struct malloc_library library = { .path = NULL };
-	cleanup_free char *key = malloc_kept_key(&memory->request, &memory->folders);
-	char *said;
+	struct err err = { 0 };
 
-	assert_non_null(key);
-	if (malloc_kept_load(&memory->request, key, &library) < 0)
-		return strdup("nothing");
-	if (library.path)
-		return strdup(library.path);
-	assert_true(asprintf(&said, "no, %s, %s", library.broken ? "broken" : "none", library.why_not) > 0);
-	return said;
+	*memory = (struct memory){ .watch = { .opens = opens }, .root = SYSROOT_INIT, .target = python };
+	memory->tree = tree_make();
+	memory->cache = tree_make();
+	assert_int_equal(sysroot_open(&memory->root, memory->tree, &err), 0);
+	memory->root.watch = &memory->watch;
+	memory->request = (struct malloc_library_request){
+		.root = &memory->root,
+		.target = &memory->target,
+		.names = malloc_library_names("tcmalloc_minimal"),
+		.library_path = "/own",
+		.cache_folder = memory->cache,
+	};
 }
 
-static void assert_remembered(const struct memory *memory, const char *due)
+static void memory_clear(struct memory *memory)
 {
-	cleanup_free char *said = remembered(memory);
+	malloc_library_clear(&memory->library);
+	sysroot_close(&memory->root);
+	tree_remove(memory->tree);
+	tree_remove(memory->cache);
+}
+#define cleanup_memory cleanup_(memory_clear)
 
-	assert_string_equal(said, due);
+/* False: the answer was remembered. */
+static bool looks(struct memory *memory)
+{
+	struct err err = { 0 };
+
+	malloc_library_clear(&memory->library);
+	memory->opened = 0;
+	if (malloc_library_find(&memory->request, &memory->library, &err) < 0)
+		fail_msg("%s", err.text);
+	return memory->opened != 0;
+}
+
+/* Looked at once, and no more. */
+static void assert_looks_once(struct memory *memory, const char *because)
+{
+	if (!looks(memory))
+		fail_msg("%s: what was remembered counts still", because);
+	if (looks(memory))
+		fail_msg("%s: the new answer is not remembered", because);
 }
 
 static void an_answer_is_remembered_word_for_word(void **state)
 {
-	cleanup_tree char *tree = tree_make();
-	cleanup_free char *file = NULL, *cache = NULL;
-	struct memory memory = { .request = { .target = &python, .names = malloc_library_names("tcmalloc") } };
+	cleanup_memory struct memory memory;
+	cleanup_free char *why_not = NULL;
 
 	(void)state;
-	assert_true(asprintf(&cache, "%s/cache", tree) > 0 && asprintf(&file, "%s/x.so", tree) > 0);
-	memory.request.cache_folder = cache;
-	tree_make_text(tree, "/x.so", "one");
-	assert_remembered(&memory, "nothing");
-	remember(&memory, NULL, "it is nowhere");
-	assert_remembered(&memory, "no, none, it is nowhere");
-	remember(&memory, file, "it is torn");
-	assert_remembered(&memory, "no, broken, it is torn");
+	if (elf_own().machine != EM_X86_64)
+		skip();
+	memory_init(&memory);
+	assert_true(looks(&memory));
+	assert_false(memory.library.broken);
+	why_not = strdup(memory.library.why_not);
+	assert_false(looks(&memory));
+	assert_string_equal(memory.library.why_not, why_not);
+	assert_null(memory.library.path);
+	assert_false(memory.library.broken);
+	tree_make_text(memory.tree, "/own/" NAME, "no library at all\n");
+	assert_true(looks(&memory));
+	assert_false(looks(&memory));
+	assert_true(memory.library.broken);
+	assert_string_equal(memory.library.why_not, "'/own/" NAME "' is no ELF library");
+	/* Who asks for the library by name is not sent away by an old answer. */
 	memory.request.again = true;
-	assert_remembered(&memory, "nothing");
-	remember(&memory, file, NULL);
-	assert_remembered(&memory, file);
-	/* Another file under the same name. */
-	tree_make_text(tree, "/x.so", "another");
-	assert_remembered(&memory, "nothing");
+	assert_true(looks(&memory));
+	assert_true(looks(&memory));
+	memory.request.cache_folder = NULL;
+	memory.request.again = false;
+	assert_true(looks(&memory));
+	assert_true(looks(&memory));
 }
 
-static void whatever_it_depends_on_is_in_its_key(void **state)
+/* Each step changes one thing on the disk, or in the question. */
+static void whatever_it_depends_on_makes_it_look_again(void **state)
 {
-	cleanup_tree char *tree = tree_make();
-	cleanup_free char *cache = NULL, *folder = NULL, *loader = NULL;
-	char *folders[] = { NULL };
-	struct target other = python;
-	struct memory memory = { .request = { .target = &python, .names = malloc_library_names("tcmalloc") } };
+	static const struct {
+		const char *what, *path;
+	} files[] = {
+		{ "a library in LD_LIBRARY_PATH", "/own/" NAME },
+		{ "what it may need, beside it", "/own/libother.so" },
+		{ "another cache", "/etc/ld.so.cache" },
+		{ "preloads for all", "/etc/ld.so.preload" },
+		{ "the loader", "/lib64/ld-linux-x86-64.so.2" },
+		{ "a library beside the interpreter", "/env/lib/libother.so" },
+	};
+	cleanup_memory struct memory memory;
 
 	(void)state;
-	assert_true(asprintf(&cache, "%s/cache", tree) > 0 && asprintf(&folder, "%s/lib", tree) > 0 &&
-		    asprintf(&loader, "%s/ld.so", tree) > 0);
-	memory.request.cache_folder = cache;
-	memory.request.target = &other;
-	other.loader = loader;
-	folders[0] = folder;
-	memory.folders = (struct words){ .items = folders, .count = 1 };
-	tree_make_folder(tree, "/lib");
-	tree_make_text(tree, "/ld.so", "one");
-	remember(&memory, NULL, "here");
-	assert_remembered(&memory, "no, none, here");
-	tree_make_text(tree, "/ld.so", "a longer one");
-	assert_remembered(&memory, "nothing");
-	remember(&memory, NULL, "here");
-	tree_make_text(tree, "/lib/new.so", "");
-	assert_remembered(&memory, "nothing");
-	remember(&memory, NULL, "here");
-	memory.request.library_path = folder;
-	assert_remembered(&memory, "nothing");
-	remember(&memory, NULL, "there");
-	assert_remembered(&memory, "no, none, there");
-	tree_make_text(tree, "/lib/newer.so", "");
-	assert_remembered(&memory, "nothing");
-	remember(&memory, NULL, "there");
+	memory_init(&memory);
+	tree_make_folder(memory.tree, "/own");
+	tree_make_folder(memory.tree, "/env/lib");
+	tree_make_text(memory.tree, "/lib64/ld-linux-x86-64.so.2", "");
+	assert_looks_once(&memory, "at first");
+	for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
+		tree_make_text(memory.tree, files[i].path, files[i].what);
+		assert_looks_once(&memory, files[i].what);
+	}
+	memory.request.library_path = "/other";
+	assert_looks_once(&memory, "another LD_LIBRARY_PATH");
 	memory.request.names = malloc_library_names("jemalloc");
-	assert_remembered(&memory, "nothing");
-	memory.request.names = malloc_library_names("tcmalloc");
-	other.elf_machine = EM_AARCH64;
-	assert_remembered(&memory, "nothing");
+	assert_looks_once(&memory, "another library");
+	memory.target.elf_machine = EM_AARCH64;
+	assert_looks_once(&memory, "another machine");
+	memory.target.loader = (char *)"/other/ld.so";
+	assert_looks_once(&memory, "another loader");
+	memory.target.interpreter = (char *)"/other/bin/python3";
+	assert_looks_once(&memory, "another environment");
 }
 
 /* ---- Who gets one unasked ---- */
@@ -206,6 +234,7 @@ static void a_program_that_may_compute_is_told_by_what_it_links(void **state)
 		{ "blas", "libopenblas.so.0", true },
 		{ "database", "libjemalloc.so.2", false },
 		{ "python3.12", "libc.so.6", false },
+		{ "python3.13", "libstdc++.so.6", false }, /* which links nothing of what it will do */
 	};
 	cleanup_tree char *tree = tree_make();
 
@@ -233,7 +262,7 @@ int main(void)
 		cmocka_unit_test(it_is_found_as_the_loader_finds_it_and_then_beside_the_interpreter),
 		cmocka_unit_test(what_does_not_fit_is_passed_over_and_named_when_there_is_no_other),
 		cmocka_unit_test(an_answer_is_remembered_word_for_word),
-		cmocka_unit_test(whatever_it_depends_on_is_in_its_key),
+		cmocka_unit_test(whatever_it_depends_on_makes_it_look_again),
 		cmocka_unit_test(a_program_that_may_compute_is_told_by_what_it_links),
 	};
 

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/answer.h"
+#include "base/cleanup.h"
+#include "base/text.h"
+#include "target/elf.h"
+#include "target/libraries.h"
+#include "target/loader_machine.h"
+
+#include <string.h>
+
+/* Every variable that the search reads; see pyenv.c, python.c, loader.c, program.c. */
+static void add_environment(const char *const *environment, struct text *key)
+{
+	static const char *const prefixes[] = { "LD_", "PYTHON", "PYENV_", "PATH=", "HOME=", "VIRTUAL_ENV=", "CONDA_" };
+
+	for (; environment && *environment; environment++) {
+		for (size_t i = 0; i < ARRAY_SIZE(prefixes); i++) {
+			if (strncmp(*environment, prefixes[i], strlen(prefixes[i])) == 0)
+				answer_key_word(key, *environment);
+		}
+	}
+}
+
+/*
+ * Of the program's words the search minds an interpreter's options, "-s" and the like, and where they stand. The
+ * others, which may differ at every start, are not told apart.
+ */
+static void add_words(char *const *argv, struct text *key)
+{
+	for (char *const *word = argv; word && *word; word++)
+		answer_key_word(key, **word != '-' ? "." : (*word)[1] == '-' ? "--" : *word);
+}
+
+char *libraries_key(const struct libraries_request *request)
+{
+	const struct elf_facts own = elf_own();
+	struct text key = TEXT_INIT;
+
+	answer_key_self(&key);
+	for (const char *const *hwcaps = loader_machine_hwcaps(own.machine, own.class); *hwcaps; hwcaps++)
+		answer_key_word(&key, *hwcaps);
+	answer_key_word(&key, request->program);
+	answer_key_word(&key, request->secure ? "secure" : NULL);
+	answer_key_word(&key, request->folder);
+	add_environment(request->environment, &key);
+	add_words(request->argv, &key);
+	return text_take(&key);
+}

@@ -5,7 +5,9 @@
 #include "base/err.h"
 #include "base/sysroot.h"
 #include "cli/decide.h"
+#include "cli/seen.h"
 #include "machine/machine.h"
+#include "target/framework.h"
 #include "target/malloc_thresholds.h"
 #include "target/target.h"
 
@@ -65,15 +67,41 @@ static int find_library(struct decision *decision, const char *word, struct err 
 	return 0;
 }
 
-int allocator_facts_find(struct decision *decision, struct err *err)
+/* Python, or what pip and pyenv put in front of it: the shell scripts that start an interpreter of their choice. */
+static bool may_be_python(const struct target *target)
+{
+	return target->script || python_is(tree_name(target->interpreter));
+}
+
+/*
+ * Is a library worth its time unasked? What starts small and computes nothing would only pay for it: `true` takes six
+ * times as long. Without a program anything may come.
+ */
+static int find_worth(char *const *words, struct decision *decision, bool *ret_worth, struct err *err)
+{
+	const struct target *target = decision->target;
+	cleanup_seen struct seen seen = SEEN_INIT;
+	int r;
+
+	*ret_worth = !target || target_may_compute(target);
+	if (*ret_worth || target->links_malloc || !may_be_python(target))
+		return 0;
+	r = seen_init(decision, words, &seen, err);
+	if (r == 0)
+		r = framework_find(&seen.request, decision->cache_folder, &decision->framework, err);
+	decision->workload.framework = decision->framework;
+	*ret_worth = decision->framework != NULL;
+	return r;
+}
+
+int allocator_facts_find(char *const *words, struct decision *decision, struct err *err)
 {
 	struct workload *workload = &decision->workload;
 	const enum allocator asked = workload->request.allocator;
 	const struct target *target = decision->target;
 	const char *word = library_words[asked];
-	/* What starts small and computes nothing would only pay for a library: `true` takes six times as long. */
-	const bool unasked = asked == ALLOCATOR_AUTO && target && !target_may_compute(target);
-	int r;
+	bool worth = true;
+	int r = 0;
 
 	if (is_left_out(&workload->wishes) || !takes_preloads(target) || asked == ALLOCATOR_GLIBC)
 		return 0;
@@ -83,12 +111,13 @@ int allocator_facts_find(struct decision *decision, struct err *err)
 			workload->malloc_library.path = malloc_library_names(word)->sonames[0];
 		return 0;
 	}
-	if (word && !unasked) {
+	if (asked == ALLOCATOR_AUTO)
+		r = find_worth(words, decision, &worth, err);
+	if (r == 0 && word && worth)
 		r = find_library(decision, word, err);
-		if (r < 0)
-			return r;
-	}
-	if (!workload->malloc_library.path && !unasked && target)
+	if (r < 0)
+		return r;
+	if (!workload->malloc_library.path && target && (worth || may_be_python(target)))
 		workload->malloc_threshold_capped = malloc_threshold_is_capped(target->loader);
 	return 0;
 }

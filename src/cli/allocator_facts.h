@@ -8,5 +8,8 @@
 struct decision;
 struct err;
 
-/* Fill in the workload's facts from the request, the program and the environment. Returns 0 or -errno. */
-int allocator_facts_find(struct decision *decision, struct err *err);
+/*
+ * Fill in the workload's facts from the request, the program and the environment. `words`: the program and its
+ * arguments, NULL-terminated. Comes after the plan and before the settings. Returns 0 or -errno.
+ */
+int allocator_facts_find(char *const *words, struct decision *decision, struct err *err);

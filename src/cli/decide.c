@@ -156,7 +156,7 @@ int decide_plan(const struct options *options, char *const *words, struct decisi
 		decision->workload.agent_path = decision->agent;
 	}
 	if (r == 0)
-		r = allocator_facts_find(decision, err);
+		r = allocator_facts_find(words, decision, err);
 	if (r == 0)
 		r = runtime_decide(options, words, decision, err);
 	if (r == 0)
@@ -174,6 +174,7 @@ void decision_clear(struct decision *decision)
 	machine_free(decision->machine);
 	free(decision->agent);
 	free(decision->cache_folder);
+	free(decision->framework);
 	malloc_library_clear(&decision->malloc_library);
 	openmp_found_clear(&decision->openmp);
 	*decision = (struct decision){ .machine = NULL };

@@ -23,6 +23,7 @@ struct decision {
 	struct target *target; /* NULL: no program named, or it was not found */
 	char *agent;
 	char *cache_folder; /* NULL: nothing is remembered */
+	char *framework;    /* in the program's Python environment; NULL: none, or nobody looked */
 	struct malloc_library malloc_library;
 	struct openmp_found openmp;    /* which OpenMP runtimes there are; empty unless it was looked for */
 	const struct options *options; /* borrowed; set with the workload */

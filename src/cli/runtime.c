@@ -4,21 +4,18 @@
 #include "base/cleanup.h"
 #include "base/environ.h"
 #include "base/err.h"
-#include "base/sysroot.h"
-#include "base/text.h"
 #include "cli/cache_folder.h"
 #include "cli/command.h"
 #include "cli/decide.h"
 #include "cli/options.h"
+#include "cli/seen.h"
 #include "machine/machine.h"
 #include "plan/plan.h"
 #include "settings/rule.h"
 #include "settings/user.h"
-#include "target/libraries.h"
 #include "target/target.h"
 
 #include <string.h>
-#include <unistd.h>
 
 static int usage(struct decision *decision)
 {
@@ -66,71 +63,6 @@ static bool matters(const struct decision *decision)
 			return true;
 	}
 	return false;
-}
-
-/* ---- The environment as the program would see it, were it not for fettle ---- */
-
-/* Does something below say what this variable is? */
-static bool is_decided(const struct wishes *wishes, const char *entry)
-{
-	cleanup_free char *name = strndup(entry, strcspn(entry, "="));
-
-	return name && (strcmp(name, "LD_PRELOAD") == 0 || wishes_set(wishes, name) || wishes_unset(wishes, name));
-}
-
-struct seen {
-	const char **environment; /* NULL-terminated; the texts are borrowed */
-	struct text preload;      /* one of them */
-};
-
-static void seen_clear(struct seen *seen)
-{
-	free(seen->environment);
-	text_clear(&seen->preload);
-}
-#define cleanup_seen cleanup_(seen_clear)
-
-/* What --set, --unset and the user's own preloads make of the environment. */
-static int seen_init(const struct decision *decision, struct seen *seen)
-{
-	const struct workload *workload = &decision->workload;
-	const struct wishes *wishes = &workload->wishes;
-	const struct settings_input in = { .machine = decision->machine, .workload = workload, .plan = decision->plan };
-	size_t entries = 0, count = 0;
-
-	while (workload->environment && workload->environment[entries])
-		entries++;
-	seen->environment = calloc(entries + wishes->set_count + 2, sizeof(*seen->environment));
-	text_add(&seen->preload, "LD_PRELOAD=");
-	settings_users_part(&in, "LD_PRELOAD", &seen->preload);
-	if (!seen->environment || seen->preload.failed)
-		return -ENOMEM;
-	for (size_t i = 0; i < entries; i++) {
-		if (!is_decided(wishes, workload->environment[i]))
-			seen->environment[count++] = workload->environment[i];
-	}
-	for (size_t i = wishes->set_count; i-- > 0;) /* the last counts, and readers take the first */
-		seen->environment[count++] = wishes->set[i];
-	seen->environment[count++] = seen->preload.data;
-	return 0;
-}
-
-static int find(const struct options *options, char *const *words, const struct decision *decision,
-		const char *const *environment, struct openmp_found *ret_found, struct err *err)
-{
-	cleanup_sysroot struct sysroot root = SYSROOT_INIT;
-	cleanup_free char *folder = getcwd(NULL, 0), *cache = options->no_cache ? NULL : cache_folder();
-	const struct libraries_request request = {
-		.root = &root,
-		.program = decision->target ? decision->target->path : NULL,
-		.secure = decision->target && decision->target->set_id,
-		.argv = decision->target ? words : NULL,
-		.environment = environment,
-		.folder = folder ? folder : "/",
-	};
-	int r = sysroot_open(&root, "/", err);
-
-	return r < 0 ? r : openmp_find(&request, cache, ret_found, err);
 }
 
 /* ---- A runtime asked for by name ---- */
@@ -222,7 +154,8 @@ int runtime_decide(const struct options *options, char *const *words, struct dec
 {
 	struct workload *workload = &decision->workload;
 	const struct openmp_found *found = &decision->openmp;
-	cleanup_seen struct seen seen = { .environment = NULL };
+	cleanup_free char *cache = options->no_cache ? NULL : cache_folder();
+	cleanup_seen struct seen seen = SEEN_INIT;
 	struct err why = { .code = 0 };
 	int r = check_words(decision, err);
 
@@ -232,9 +165,10 @@ int runtime_decide(const struct options *options, char *const *words, struct dec
 		return take_unseen(decision, err);
 	if (!decision->target && !workload->request.openmp)
 		return 0;
-	if (seen_init(decision, &seen) < 0)
-		return err_nomem(err);
-	r = find(options, words, decision, seen.environment, &decision->openmp, &why);
+	r = seen_init(decision, words, &seen, err);
+	if (r < 0)
+		return r;
+	r = openmp_find(&seen.request, cache, &decision->openmp, &why);
 	if (r < 0 && (r == -ENOMEM || workload->request.openmp)) {
 		decision->exit_code = r == -ENOMEM ? 0 : EXIT_USAGE;
 		*err = why;

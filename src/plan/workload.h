@@ -49,6 +49,7 @@ struct workload {
 	const char *const *of_profile;          /* options that a profile decided, NULL-terminated; NULL: none */
 	const char *agent_path;                 /* our agent as the target will find it; NULL: there is none */
 	struct workload_library malloc_library; /* for the allocator that is asked for; for `auto` tcmalloc's */
+	const char *framework;                  /* in the program's Python environment; NULL: none is known */
 	bool malloc_threshold_capped;           /* the program's glibc refuses an mmap threshold above 32 MiB */
 	const char *openmp_preload;             /* an OpenMP runtime to be preloaded; NULL: none is */
 	enum openmp_kind openmp;        /* whose runtime is in charge once all is loaded; OPENMP_ANY: not known */

@@ -267,6 +267,8 @@ static void library_explain(const struct settings_input *in, struct text *why)
 	text_add(why, "%s; '%s' %s", kinds[allocator_choose(in).allocator].why, library->path,
 		 library->proven ? "loads under the program's loader and answers malloc in two threads"
 				 : "is not checked, for it is another machine's");
+	if (in->workload->framework)
+		text_add(why, "; %s is in the program's Python environment", in->workload->framework);
 }
 
 static bool jemalloc_applies(const struct settings_input *in, const struct plan_instance *instance)

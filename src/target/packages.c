@@ -131,6 +131,18 @@ int packages_find(const struct sysroot *root, const struct python *python, struc
 	return 0;
 }
 
+int packages_framework(const struct sysroot *root, const struct python *python, const char **ret_name)
+{
+	cleanup_packages struct packages found = { .items = NULL };
+	int r = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(rules) && r == 0 && !found.count; i++)
+		r = rules[i].framework ? find_known(root, python, &rules[i], &found) : 0;
+	if (r == 0)
+		*ret_name = found.count ? found.items[0].rule->name : NULL;
+	return r;
+}
+
 static int list_libraries(const struct sysroot *root, const char *folder, struct words *paths)
 {
 	cleanup_words struct words names = { 0 };

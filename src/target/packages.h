@@ -30,6 +30,9 @@ struct packages {
  */
 int packages_find(const struct sysroot *root, const struct python *python, struct packages *packages);
 
+/* The first framework (see below) that is in the environment's folders; NULL: none is. -ENOMEM or 0. */
+int packages_framework(const struct sysroot *root, const struct python *python, const char **ret_name);
+
 /* Append the paths of the files in a package whose names are those of libraries we know. -ENOMEM or 0. */
 int package_libraries(const struct sysroot *root, const struct package *package, struct words *paths);
 

@@ -259,7 +259,7 @@ static int find(struct python_finder *finder, const struct program *program)
 	if (r < 0 && !(real = strdup(program->path)))
 		return -ENOMEM;
 	r = find_prefixes(finder, program, real);
-	if (r == 0)
+	if (r == 0 && !finder->sites_only)
 		r = find_kind(finder);
 	if (r == 0)
 		r = find_lib(finder, tree_name(real));
@@ -271,12 +271,13 @@ static int find(struct python_finder *finder, const struct program *program)
 	return r < 0 ? r : python_add_folders(finder);
 }
 
-int python_find(const struct sysroot *root, const struct program *program, const char *const *environment,
-		const char *folder, char *const *argv, struct python **ret_python, struct err *err)
+static int find_parts(const struct sysroot *root, const struct program *program, const char *const *environment,
+		      const char *folder, char *const *argv, bool sites_only, struct python **ret_python,
+		      struct err *err)
 {
 	cleanup_python struct python *python = calloc(1, sizeof(*python));
 	cleanup_finder struct python_finder finder = {
-		.root = root, .environment = environment, .folder = folder, .python = python
+		.root = root, .environment = environment, .folder = folder, .sites_only = sites_only, .python = python
 	};
 
 	if (!python)
@@ -286,6 +287,18 @@ int python_find(const struct sysroot *root, const struct program *program, const
 		return err_nomem(err);
 	*ret_python = TAKE(python);
 	return 0;
+}
+
+int python_find(const struct sysroot *root, const struct program *program, const char *const *environment,
+		const char *folder, char *const *argv, struct python **ret_python, struct err *err)
+{
+	return find_parts(root, program, environment, folder, argv, false, ret_python, err);
+}
+
+int python_find_sites(const struct sysroot *root, const struct program *program, const char *const *environment,
+		      const char *folder, char *const *argv, struct python **ret_python, struct err *err)
+{
+	return find_parts(root, program, environment, folder, argv, true, ret_python, err);
 }
 
 void python_free(struct python *python)

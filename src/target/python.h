@@ -46,6 +46,10 @@ bool python_is(const char *name);
 int python_find(const struct sysroot *root, const struct program *program, const char *const *environment,
 		const char *folder, char *const *argv, struct python **ret_python, struct err *err);
 
+/* The same at a smaller price: the folders with packages, and neither the kind nor `libs`. */
+int python_find_sites(const struct sysroot *root, const struct program *program, const char *const *environment,
+		      const char *folder, char *const *argv, struct python **ret_python, struct err *err);
+
 void python_free(struct python *python);
 static inline void python_free_(struct python **python)
 {

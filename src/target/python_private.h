@@ -25,6 +25,7 @@ struct python_finder {
 	struct python_flags flags;
 	char *config;      /* text of pyvenv.cfg; NULL: this is no venv */
 	char *lib;         /* "python3.11": the folder of this version below lib; NULL: unknown */
+	bool sites_only;   /* only the folders with packages are asked for */
 	bool hidden;       /* .pth files whose names begin with a dot are read */
 	struct words seen; /* the folders in `sites` and `libs` without links */
 	struct python *python;

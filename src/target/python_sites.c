@@ -43,9 +43,11 @@ static int add_folder(struct python_finder *finder, struct words *folders, const
 
 static int add_lib(struct python_finder *finder, const char *prefix)
 {
-	cleanup_free char *path = tree_join(prefix, "lib");
+	cleanup_free char *path = finder->sites_only ? NULL : tree_join(prefix, "lib");
 	bool added;
 
+	if (finder->sites_only)
+		return 0;
 	return path ? add_folder(finder, &finder->python->libs, path, &added) : -ENOMEM;
 }
 

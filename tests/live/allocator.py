@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 import unittest
+import zipfile
 
 LIBRARIES = {"jemalloc": "libjemalloc.so.2", "jemalloc-aggressive": "libjemalloc.so.2",
              "tcmalloc": "libtcmalloc_minimal.so.4", "mimalloc": "libmimalloc.so.2"}
@@ -17,6 +18,21 @@ OPTIONS = {"jemalloc": "decay 10000 background 1", "jemalloc-aggressive": "decay
            "tcmalloc": "release 1", "tuned-glibc": "mapped 0", "glibc": "mapped 1"}
 TUNING = ("LD_PRELOAD", "LD_LIBRARY_PATH", "FETTLE_", "MALLOC_", "GLIBC_TUNABLES", "TCMALLOC_", "MIMALLOC_")
 NAME = LIBRARIES["tcmalloc"]
+
+# A Python program that says whose malloc its own memory is from, as tcmalloc counts it.
+OWNER = """import ctypes
+own, size = ctypes.CDLL(None), 48 << 20
+def count():
+    value = ctypes.c_size_t()
+    own.MallocExtension_GetNumericProperty(b"generic.current_allocated_bytes", ctypes.byref(value))
+    return value.value
+if hasattr(own, "MallocExtension_GetNumericProperty"):
+    before = count()
+    block = bytearray(size)
+    print("tcmalloc" if count() >= before + size else "tcmalloc is there and not asked")
+else:
+    print("libc")
+"""
 
 # What a broken tcmalloc may be: C source, options, and what is said of it.
 MALLOC = """#include <dlfcn.h>
@@ -113,7 +129,7 @@ class Allocator(unittest.TestCase):
                        check=True)
         return path
 
-    def test_auto_is_tcmalloc_for_what_links_a_runtime_and_not_for_python_or_scripts(self):
+    def test_auto_is_tcmalloc_for_what_links_a_runtime_and_not_for_scripts(self):
         self.installed("tcmalloc")
         run = self.run_fettle("run", "-q", "--", self.computing(), "LD_PRELOAD")
         self.assertIn(NAME, run.stdout, run.stderr)
@@ -122,9 +138,99 @@ class Allocator(unittest.TestCase):
             file.write(f"#!/bin/sh\nexec {self.owner}\n")
         os.chmod(script, 0o755)
         self.check_owner(self.owners(program=script), "libc.so.6")
-        code = "print(any('libtcmalloc' in line for line in open('/proc/self/maps')))"
-        run = self.run_fettle("run", "-q", "--", sys.executable, "-c", code)
-        self.assertEqual(run.stdout, "False\n", run.stderr)
+
+    # ---- Python ----
+
+    def venv(self, name="venv"):
+        """The interpreter of a virtual environment with nothing in it, and its folder of packages."""
+        folder = os.path.join(self.folder, name)
+        python = os.path.join(folder, "bin", "python")
+        subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder], check=True)
+        run = subprocess.run([python, "-c", "import sysconfig; print(sysconfig.get_path('platlib'))"], check=True,
+                             capture_output=True, text=True)
+        return python, run.stdout.strip()
+
+    def check_python(self, owner, *words, options=(), **more):
+        """Whose malloc the interpreter that the words start is given."""
+        run = self.run_fettle("run", "-q", *options, "--", *words, **more)
+        self.assertEqual((run.returncode, run.stderr, run.stdout), (0, "", owner + "\n"), words)
+
+    def install(self, python, site, name):
+        """A wheel of this name, by pip where there is one."""
+        wheel = os.path.join(self.folder, f"{name}-1.0-py3-none-any.whl")
+        about = f"{name}-1.0.dist-info"
+        with zipfile.ZipFile(wheel, "w") as file:
+            file.writestr(f"{name}/__init__.py", "")
+            file.writestr(f"{about}/METADATA", f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
+            file.writestr(f"{about}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+            file.writestr(f"{about}/RECORD", "")
+        pip = subprocess.run([sys.executable, "-m", "pip", "-q", "--disable-pip-version-check", "--python", python,
+                              "install", "--no-index", "--no-deps", wheel], env=self.environment(), capture_output=True)
+        if pip.returncode:  # there is none, or an old one
+            with zipfile.ZipFile(wheel) as file:
+                file.extractall(site)
+        os.unlink(wheel)
+
+    def test_auto_is_tcmalloc_for_python_with_a_framework_from_its_installation_on(self):
+        self.installed("tcmalloc")
+        python, site = self.venv()
+        for _ in range(2):  # the second is from memory
+            self.check_python("libc", python, "-c", OWNER)
+        self.install(python, site, "numpy")
+        self.check_python("libc", python, "-c", OWNER)
+        self.install(python, site, "torch")
+        for _ in range(2):
+            self.check_python("tcmalloc", python, "-c", OWNER)
+        shutil.rmtree(os.path.join(site, "torch"))
+        self.check_python("libc", python, "-c", OWNER)
+
+    def test_however_python_is_started(self):
+        self.installed("tcmalloc")
+        python, site = self.venv()
+        plain, _ = self.venv("other")
+        os.mkdir(os.path.join(site, "onnxruntime"))
+        path = os.pathsep.join((os.path.dirname(python), os.environ["PATH"]))
+        scripts = {"console": f"#!{python}\n{OWNER}", "env": f"#!/usr/bin/env python\n{OWNER}",
+                   "long": f"#!/bin/sh\n'''exec' {python} \"$0\" \"$@\"\n' '''\n{OWNER}",
+                   "plain": f"#!{plain}\n{OWNER}", "shell": f"#!/bin/sh\nexec python {self.folder}/env\n"}
+        for name, text in scripts.items():
+            scripts[name] = os.path.join(self.folder, name)
+            with open(scripts[name], "w", encoding="utf-8") as file:
+                file.write(text)
+            os.chmod(scripts[name], 0o755)
+        with open(os.path.join(site, "probe.py"), "w", encoding="utf-8") as file:
+            file.write(OWNER)
+        for owner, *words in (("tcmalloc", python, scripts["plain"]), ("tcmalloc", python, "-m", "probe"),
+                              ("tcmalloc", "python", "-c", OWNER), ("tcmalloc", scripts["console"]),
+                              ("tcmalloc", scripts["env"]), ("tcmalloc", scripts["long"]), ("libc", scripts["plain"]),
+                              ("libc", scripts["shell"]), ("libc", "sh", scripts["shell"])):
+            for _ in range(2):
+                self.check_python(owner, *words, PATH=path)
+
+    def test_python_with_a_framework_is_bent_to_what_is_there(self):
+        self.installed("tcmalloc")
+        python, site = self.venv()
+        probe = (python, "-c", OWNER)
+        os.mkdir(os.path.join(site, "torch"))
+        self.check_python("tcmalloc", *probe, options=["--no-cache"])
+        self.assertFalse(os.path.exists(os.path.join(self.folder, "fettle")))
+        self.check_python("libc", *probe, options=["--memory-limit", "512M"])
+        self.check_python("tcmalloc", *probe, options=["--memory-limit", "8G"])
+        self.check_python("libc", *probe, options=["--allocator", "tuned-glibc"])
+        self.check_python("libc", *probe, GLIBC_TUNABLES="glibc.malloc.arena_max=1")
+        why = self.run_fettle("plan", "--why", "allocator", "--", python).stdout
+        self.assertIn("torch is in the program's Python environment", " ".join(why.split()))
+        kept = os.listdir(os.path.join(self.folder, "fettle"))
+        self.assertTrue(any(name.startswith("framework-") for name in kept), kept)
+        self.make(BROKEN["crash"][0])
+        run = self.run_fettle("run", "--", *probe, LD_LIBRARY_PATH=self.libraries)
+        self.assertEqual((run.returncode, run.stdout), (0, "libc\n"))
+        self.assertIn("tcmalloc is not preloaded: ", run.stderr)
+
+    def test_for_what_is_no_python_no_framework_is_looked_for(self):
+        self.owners()
+        kept = os.listdir(os.path.join(self.folder, "fettle"))
+        self.assertFalse([name for name in kept if name.startswith("framework-")])
 
     def test_auto_leaves_a_users_malloc_in_charge(self):
         self.installed("mimalloc")

@@ -60,6 +60,18 @@ static void each_word_sets_what_it_stands_for(void **state)
 	}
 }
 
+static void what_it_is_for_is_said(void **state)
+{
+	struct scene *scene = *state;
+
+	ask(scene, ALLOCATOR_AUTO, LIBRARY, true);
+	scene->workload.framework = "onnxruntime";
+	scene_decide_in(scene, NULL, NULL);
+	assert_int_equal(row_of(scene, "allocator", 0)->origin, ORIGIN_PLAN);
+	assert_non_null(
+		strstr(row_of(scene, "allocator", 0)->why, "onnxruntime is in the program's Python environment"));
+}
+
 static void auto_takes_a_proven_tcmalloc_and_tunes_glibc_without(void **state)
 {
 	struct scene *scene = *state;
@@ -68,6 +80,7 @@ static void auto_takes_a_proven_tcmalloc_and_tunes_glibc_without(void **state)
 	scene_decide_in(scene, "LD_PRELOAD=/a.so", NULL);
 	assert_string_equal(value_of(scene, "allocator", 0), "tcmalloc");
 	assert_int_equal(row_of(scene, "allocator", 0)->origin, ORIGIN_PLAN);
+	assert_null(strstr(row_of(scene, "allocator", 0)->why, "Python"));
 	assert_seen(scene, 0, "LD_PRELOAD", LIBRARY ":/a.so");
 	assert_null(row_of(scene, "GLIBC_TUNABLES", 0));
 	ask(scene, ALLOCATOR_AUTO, NULL, false);
@@ -303,6 +316,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(each_word_sets_what_it_stands_for),
+		TEST(what_it_is_for_is_said),
 		TEST(auto_takes_a_proven_tcmalloc_and_tunes_glibc_without),
 		TEST(auto_bends_around_what_the_user_set),
 		TEST(what_cannot_be_preloaded_is_refused_with_its_reason),

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "target/framework.h"
+
+#include "base/answer.h"
+#include "base/cleanup.h"
+#include "base/err.h"
+#include "base/text.h"
+#include "target/libraries.h"
+#include "target/packages.h"
+#include "target/program.h"
+
+#include <string.h>
+
+static const char kind_of_file[] = "framework";
+
+/* `packages_root`: the packages are looked for below it; else what `request` says. */
+static int search(const struct libraries_request *request, const struct sysroot *packages_root, char **ret_framework)
+{
+	cleanup_program struct program program = { .path = NULL };
+	cleanup_python struct python *python = NULL;
+	struct err why = { .code = 0 };
+	const char *name = NULL;
+	int r = program_follow(request->root, request->program, request->environment, request->folder, &program, &why);
+
+	/* What cannot be followed will be said when it is started. */
+	if (r < 0)
+		return r == -ENOMEM ? r : 0;
+	if (!python_is(tree_name(program.path)))
+		return 0;
+	r = python_find_sites(request->root, &program, request->environment, request->folder, request->argv, &python,
+			      &why);
+	if (r == 0)
+		r = packages_framework(packages_root, python, &name);
+	if (r < 0)
+		return r;
+	*ret_framework = name ? strdup(name) : NULL;
+	return name && !*ret_framework ? -ENOMEM : 0;
+}
+
+static int recall(const struct sysroot *root, const char *folder, const char *key, char **ret_framework)
+{
+	cleanup_answer struct answer answer = { .at = NULL };
+	cleanup_free char *framework = NULL;
+	int r = answer_recall(root, folder, kind_of_file, key, &answer);
+
+	if (r < 0)
+		return r;
+	framework = answer_get_copy(&answer);
+	r = answer_end(&answer);
+	if (r == 0)
+		*ret_framework = TAKE(framework);
+	return r;
+}
+
+int framework_find(const struct libraries_request *request, const char *cache_folder, char **ret_framework,
+		   struct err *err)
+{
+	cleanup_free char *key = cache_folder ? libraries_key(request) : NULL;
+	cleanup_answer_watch struct answer_watch watch = { .failed = false };
+	cleanup_text struct text bytes = TEXT_INIT;
+	struct libraries_request watching = *request;
+	cleanup_free char *framework = NULL;
+
+	if (cache_folder && !key)
+		return err_nomem(err);
+	if (key && recall(request->root, cache_folder, key, ret_framework) == 0)
+		return 0;
+	answer_watch_begin(&watch, request->root);
+	watching.root = &watch.root;
+	/* Each folder with packages is watched, and that tells of every name in it. */
+	if (search(&watching, request->root, &framework) < 0)
+		return err_nomem(err);
+	answer_put(&bytes, framework);
+	if (key)
+		answer_remember(&watch, cache_folder, kind_of_file, key, &bytes);
+	*ret_framework = TAKE(framework);
+	return 0;
+}

@@ -249,7 +249,7 @@ static bool library_applies(const struct settings_input *in, const struct plan_i
 	return is_preloaded(in);
 }
 
-static bool library_is_asked(const struct settings_input *in)
+static bool is_asked(const struct settings_input *in)
 {
 	return in->workload->request.allocator != ALLOCATOR_AUTO;
 }
@@ -309,7 +309,8 @@ static const struct setting_rule rules[] = {
 	  .risk = "every child loads it too, and starts later for it (`true`: 0.5 ms, with tcmalloc 2.9); a child of "
 		  "another architecture complains and runs without",
 	  .system_call = true,
-	  .by_option = library_is_asked },
+	  .option = "allocator",
+	  .by_option = is_asked },
 	{ .name = "GLIBC_TUNABLES",
 	  .applies = tunables_apply,
 	  .merge = tunables_merge,

@@ -60,10 +60,15 @@ static void each_word_sets_what_it_stands_for(void **state)
 	}
 }
 
-static void what_it_is_for_is_said(void **state)
+static void who_asked_and_what_for_is_said(void **state)
 {
+	static const char *const of_profile[] = { "threads", "allocator", NULL };
 	struct scene *scene = *state;
 
+	ask(scene, ALLOCATOR_TCMALLOC, LIBRARY, true);
+	scene->workload.of_profile = of_profile;
+	scene_decide_in(scene, NULL, NULL);
+	assert_int_equal(row_of(scene, "allocator", 0)->origin, ORIGIN_PROFILE);
 	ask(scene, ALLOCATOR_AUTO, LIBRARY, true);
 	scene->workload.framework = "onnxruntime";
 	scene_decide_in(scene, NULL, NULL);
@@ -316,7 +321,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(each_word_sets_what_it_stands_for),
-		TEST(what_it_is_for_is_said),
+		TEST(who_asked_and_what_for_is_said),
 		TEST(auto_takes_a_proven_tcmalloc_and_tunes_glibc_without),
 		TEST(auto_bends_around_what_the_user_set),
 		TEST(what_cannot_be_preloaded_is_refused_with_its_reason),

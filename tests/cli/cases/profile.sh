@@ -21,6 +21,9 @@ test ! -e other.json
 plan --profile mine --onednn-cache 8 --save ./other.json >/dev/null
 grep -c -e '"onednn-cache": 8' -e '"threads": 2' other.json
 plan --for inference --json | told
+plan --allocator tcmalloc --save ./malloc.json >/dev/null
+plan --profile malloc.json --json | told
+plan --profile malloc.json --allocator jemalloc --json | told
 fettle run -q --profile other.json --pin none -- sh -c 'echo "$ONEDNN_PRIMITIVE_CACHE_CAPACITY $A ${C-none}"'
 fettle run -q --for training -- sh -c 'echo $TOKENIZERS_PARALLELISM'
 fettle run -q --for benchmark --memory none -- sh -c 'echo $OMP_PROC_BIND'

@@ -67,10 +67,12 @@ static int find_library(struct decision *decision, const char *word, struct err 
 	return 0;
 }
 
-/* Python, or what pip and pyenv put in front of it: the shell scripts that start an interpreter of their choice. */
+/* Python, or what stands in front of it: env, and the shell scripts of pip and pyenv. */
 static bool may_be_python(const struct target *target)
 {
-	return target->script || python_is(tree_name(target->interpreter));
+	const char *name = tree_name(target->interpreter);
+
+	return target->script || python_is(name) || strcmp(name, "env") == 0;
 }
 
 /*

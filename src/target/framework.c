@@ -20,15 +20,16 @@ static int search(const struct libraries_request *request, const struct sysroot 
 	cleanup_python struct python *python = NULL;
 	struct err why = { .code = 0 };
 	const char *name = NULL;
-	int r = program_follow(request->root, request->program, request->environment, request->folder, &program, &why);
+	char *const *argv = NULL;
+	int r = program_follow_words(request->root, request->program, request->argv, request->environment,
+				     request->folder, &program, &argv, &why);
 
 	/* What cannot be followed will be said when it is started. */
 	if (r < 0)
 		return r == -ENOMEM ? r : 0;
 	if (!python_is(tree_name(program.path)))
 		return 0;
-	r = python_find_sites(request->root, &program, request->environment, request->folder, request->argv, &python,
-			      &why);
+	r = python_find_sites(request->root, &program, request->environment, request->folder, argv, &python, &why);
 	if (r == 0)
 		r = packages_framework(packages_root, python, &name);
 	if (r < 0)

@@ -41,8 +41,8 @@ static int find_program(struct gather *gather, struct err *err)
 	const struct elf_facts own = elf_own();
 
 	if (request->program)
-		return program_follow(request->root, request->program, request->environment, request->folder, program,
-				      err);
+		return program_follow_words(request->root, request->program, request->argv, request->environment,
+					    request->folder, program, &gather->argv, err);
 	program->machine = own.machine;
 	program->class = own.class;
 	program->big = own.big;
@@ -323,7 +323,7 @@ int libraries_read(const struct libraries_request *request, struct libraries **r
 	if (r == 0 && tell_for_whom(&gather) < 0)
 		r = err_nomem(&why);
 	if (r == 0 && gather.program.path && python_is(tree_name(gather.program.path)))
-		r = python_find(request->root, &gather.program, request->environment, request->folder, request->argv,
+		r = python_find(request->root, &gather.program, request->environment, request->folder, gather.argv,
 				&gather.found->python, &why);
 	if (r < 0) {
 		*err = why;

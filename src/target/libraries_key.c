@@ -5,6 +5,7 @@
 #include "target/elf.h"
 #include "target/libraries.h"
 #include "target/loader_machine.h"
+#include "target/script.h"
 
 #include <string.h>
 
@@ -23,12 +24,20 @@ static void add_environment(const char *const *environment, struct text *key)
 
 /*
  * Of the program's words the search minds an interpreter's options, "-s" and the like, and where they stand. The
- * others, which may differ at every start, are not told apart.
+ * others, which may differ at every start, are not told apart. Of env's words all count as far as the command.
  */
 static void add_words(char *const *argv, struct text *key)
 {
-	for (char *const *word = argv; word && *word; word++)
-		answer_key_word(key, **word != '-' ? "." : (*word)[1] == '-' ? "--" : *word);
+	struct script_env env = { .name = NULL };
+	size_t whole = 0;
+
+	if (argv && argv[0] && strcmp(tree_name(argv[0]), "env") == 0 && script_env_words(argv, &env, &whole))
+		whole++;
+	for (size_t i = 0; argv && argv[i]; i++) {
+		const char *word = argv[i];
+
+		answer_key_word(key, i < whole ? word : *word != '-' ? "." : word[1] == '-' ? "--" : word);
+	}
 }
 
 char *libraries_key(const struct libraries_request *request)

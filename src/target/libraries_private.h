@@ -11,6 +11,7 @@
 struct gather {
 	const struct libraries_request *request;
 	struct program program;
+	char *const *argv; /* its words: the request's, without env's */
 	struct loader loader;
 	struct image image;
 	size_t startup; /* objects of the image that are there when the program starts */

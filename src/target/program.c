@@ -196,6 +196,37 @@ int program_follow(const struct sysroot *root, const char *path, const char *con
 	return err_errno(err, -ELOOP, "cannot follow '%s'", path);
 }
 
+int program_follow_words(const struct sysroot *root, const char *path, char *const *argv,
+			 const char *const *environment, const char *folder, struct program *ret_program,
+			 char *const **ret_argv, struct err *err)
+{
+	cleanup_program struct program program = { .path = NULL };
+	const struct walk walk = { root, environment, folder, NULL };
+	cleanup_free char *command_path = NULL;
+	struct script_env env = { .name = NULL };
+	struct err why = { .code = 0 };
+	size_t command = 0;
+	int r = program_follow(root, path, environment, folder, &program, err);
+
+	if (r < 0)
+		return r;
+	*ret_argv = argv;
+	if (argv && !program.followed && strcmp(tree_name(program.path), "env") == 0 &&
+	    script_env_words(argv, &env, &command))
+		r = find_in_path(&walk, env.name, env.new_path ? env.path : environ_value(environment, "PATH"), NULL,
+				 &command_path, &why);
+	if (r == -ENOMEM)
+		return err_nomem(err);
+	/* What env does not find, it will say. */
+	if (command_path) {
+		*ret_argv = argv + command;
+		return program_follow(root, command_path, environment, folder, ret_program, err);
+	}
+	*ret_program = program;
+	program = (struct program){ .path = NULL };
+	return 0;
+}
+
 void program_clear(struct program *program)
 {
 	free(program->path);

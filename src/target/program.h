@@ -33,5 +33,13 @@ struct program {
 int program_follow(const struct sysroot *root, const char *path, const char *const *environment, const char *folder,
 		   struct program *ret_program, struct err *err);
 
+/*
+ * The same of a program with its words (argv[0] first, NULL-terminated; NULL: none). Where it is env, the command among
+ * them is followed; what env would set for it is not seen, but for PATH. `*ret_argv`: the words from the program on.
+ */
+int program_follow_words(const struct sysroot *root, const char *path, char *const *argv,
+			 const char *const *environment, const char *folder, struct program *ret_program,
+			 char *const **ret_argv, struct err *err);
+
 void program_clear(struct program *program);
 #define cleanup_program cleanup_(program_clear)

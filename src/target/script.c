@@ -56,6 +56,7 @@ bool script_parse(const char *bytes, size_t length, struct script_line *ret_line
 
 /* Splits one text into words the way env -S does, in place of a shell. */
 struct splitter {
+	char *const *words; /* NULL; else they are these, and nothing is to be split */
 	const char *in;
 	char *out; /* the words, each with its NUL; never longer than the text read */
 	bool beyond_us;
@@ -99,6 +100,8 @@ static const char *take_word(struct splitter *s)
 {
 	const char *word = s->out;
 
+	if (s->words)
+		return *s->words ? *s->words++ : NULL;
 	while (*s->in && strchr(" \t\n\v\f\r", *s->in))
 		s->in++;
 	if (!*s->in || *s->in == '#')
@@ -160,12 +163,38 @@ static bool take_before_command(struct splitter *s, const char *word, struct scr
 	return word[0] != '-' && strchr(word, '=');
 }
 
+/* The command that the next words lead to; NULL: none, or only env itself can tell. */
+static const char *take_command(struct splitter *s, struct script_env *env)
+{
+	const char *word;
+
+	while ((word = take_word(s))) {
+		if (strcmp(word, "--") != 0 && !take_before_command(s, word, env))
+			break;
+	}
+	return s->beyond_us ? NULL : word;
+}
+
+bool script_env_words(char *const *words, struct script_env *ret_env, size_t *ret_command)
+{
+	struct script_env env = { .name = NULL };
+	struct splitter s = { .words = words + 1 };
+
+	env.name = *words ? take_command(&s, &env) : NULL;
+	if (!env.name)
+		return false;
+	*ret_command = (size_t)(s.words - words) - 1;
+	ret_env->name = env.name;
+	ret_env->new_path = env.new_path;
+	ret_env->path = env.path;
+	return true;
+}
+
 bool script_env_parse(const char *argument, struct script_env *ret_env)
 {
 	const char *text = split_text(argument);
 	struct script_env env = { .name = NULL };
 	struct splitter s = { .in = text, .out = ret_env->words };
-	const char *word;
 
 	if (strlen(argument) >= sizeof(env.words))
 		return false;
@@ -180,15 +209,10 @@ bool script_env_parse(const char *argument, struct script_env *ret_env)
 		return true;
 	}
 	env.new_path = argument[1] != '-' && memchr(argument, 'i', (size_t)(text - argument));
-	while ((word = take_word(&s))) {
-		if (strcmp(word, "--") == 0)
-			continue;
-		if (!take_before_command(&s, word, &env))
-			break;
-	}
-	if (!word || s.beyond_us)
+	env.name = take_command(&s, &env);
+	if (!env.name)
 		return false;
-	ret_env->name = word;
+	ret_env->name = env.name;
 	ret_env->new_path = env.new_path;
 	ret_env->path = env.path;
 	return true;

@@ -21,7 +21,7 @@ bool script_parse(const char *bytes, size_t length, struct script_line *ret_line
 
 /* The command that env starts, and where it looks for it. */
 struct script_env {
-	char words[SCRIPT_LINE_MAX]; /* the texts below point into this */
+	char words[SCRIPT_LINE_MAX]; /* what the texts below point into */
 	const char *name;
 	bool new_path;    /* env sets or unsets PATH first */
 	const char *path; /* then: its value; NULL: unset */
@@ -32,3 +32,9 @@ struct script_env {
  * False: no command to be found there, or something only env itself can tell.
  */
 bool script_env_parse(const char *argument, struct script_env *ret_env);
+
+/*
+ * The same of env as a command: "env", its options, the command with its own words, NULL. `ret_env->words` is not used:
+ * its texts are some of `words`. `ret_command`: which of them is the command. False as above.
+ */
+bool script_env_words(char *const *words, struct script_env *ret_env, size_t *ret_command);

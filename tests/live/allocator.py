@@ -201,7 +201,8 @@ class Allocator(unittest.TestCase):
         with open(os.path.join(site, "probe.py"), "w", encoding="utf-8") as file:
             file.write(OWNER)
         for owner, *words in (("tcmalloc", python, scripts["plain"]), ("tcmalloc", python, "-m", "probe"),
-                              ("tcmalloc", "python", "-c", OWNER), ("tcmalloc", scripts["console"]),
+                              ("tcmalloc", "python", "-c", OWNER), ("tcmalloc", "env", "A=b", "python", "-c", OWNER),
+                              ("tcmalloc", scripts["console"]),
                               ("tcmalloc", scripts["env"]), ("tcmalloc", scripts["long"]), ("libc", scripts["plain"]),
                               ("libc", scripts["shell"]), ("libc", "sh", scripts["shell"])):
             for _ in range(2):

@@ -71,19 +71,24 @@ static void scene_init(struct scene *scene)
 }
 
 /* False: the answer was remembered. */
-static bool looks_with(struct scene *scene, char *const *argv, const char *variable)
+static bool looks_at(struct scene *scene, const char *program, char *const *argv, const char *variable)
 {
 	const char *const environment[] = { "PATH=/shims:/v/bin:/usr/bin:/bin", "HOME=/home/u", variable, NULL };
 	const struct libraries_request request = {
-		.root = &scene->root, .program = argv[0], .argv = argv, .environment = environment, .folder = "/work"
+		.root = &scene->root, .program = program, .argv = argv, .environment = environment, .folder = "/work"
 	};
 	struct err err = { 0 };
 
 	free(TAKE(scene->framework));
 	scene->opened = 0;
 	if (framework_find(&request, scene->cache, &scene->framework, &err) < 0)
-		fail_msg("%s: %s", argv[0], err.text);
+		fail_msg("%s: %s", program, err.text);
 	return scene->opened != 0;
+}
+
+static bool looks_with(struct scene *scene, char *const *argv, const char *variable)
+{
+	return looks_at(scene, argv[0], argv, variable);
 }
 
 static bool looks(struct scene *scene, const char *program)
@@ -168,6 +173,42 @@ static void what_starts_python_is_followed_to_it(void **state)
 	}
 }
 
+static void env_as_a_command_is_seen_through(void **state)
+{
+	static const struct {
+		const char *words[8], *due;
+	} rows[] = {
+		{ { "env", "python3.11", "x.py" }, "torch" },
+		{ { "env", "-u", "HOME", "A=b", "--", "python3.11", "-c", "pass" }, "torch" },
+		{ { "env", "--unset=HOME", "python3.11" }, "torch" },
+		{ { "env", "PATH=/usr/bin", "python3.11" }, "none" },
+		{ { "env", "/usr/bin/python3.11" }, "none" },
+		{ { "env", "/v/bin/uvicorn" }, "torch" },
+		{ { "env", "/v/bin/python3.11" }, "torch" },
+		{ { "env", "-C", "/", "python3.11" }, "none" }, /* which only env itself can tell */
+		{ { "env", "-u" }, "none" },
+		{ { "env", "gone" }, "none" },
+		{ { "env" }, "none" },
+	};
+	cleanup_scene struct scene scene;
+
+	(void)state;
+	scene_init(&scene);
+	make_python(&scene, "/usr/bin/env");
+	tree_make_text(scene.tree, "/v/bin/uvicorn", "#!/v/bin/python3.11\n");
+	tree_make_folder(scene.tree, SITE "/torch");
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		char *argv[9] = { NULL };
+
+		memcpy(argv, rows[i].words, sizeof(rows[i].words));
+		if (!looks_at(&scene, "/usr/bin/env", argv, NULL))
+			fail_msg("row %zu is another's answer", i);
+		assert_found(&scene, argv[1] ? argv[1] : "env", rows[i].due);
+		assert_false(looks_at(&scene, "/usr/bin/env", argv, NULL));
+		assert_found(&scene, argv[1] ? argv[1] : "env", rows[i].due);
+	}
+}
+
 static void the_interpreters_own_options_count(void **state)
 {
 	char *const isolated[] = { (char *)"/v/bin/python3.11", (char *)"-I", (char *)"x.py", NULL };
@@ -249,6 +290,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_framework_counts_and_numpy_alone_does_not),
 		cmocka_unit_test(what_starts_python_is_followed_to_it),
+		cmocka_unit_test(env_as_a_command_is_seen_through),
 		cmocka_unit_test(the_interpreters_own_options_count),
 		cmocka_unit_test(an_installation_is_noticed_and_so_is_its_end),
 		cmocka_unit_test(a_line_of_pth_leads_to_more),

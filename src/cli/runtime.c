@@ -13,6 +13,7 @@
 #include "plan/plan.h"
 #include "settings/rule.h"
 #include "settings/user.h"
+#include "target/library_trial.h"
 #include "target/target.h"
 
 #include <string.h>
@@ -97,7 +98,7 @@ static int check_candidate(struct decision *decision, enum openmp_kind kind, con
 		return usage(decision);
 	}
 	if (!why_not && decision->openmp.program) {
-		r = openmp_try(decision->openmp.program, candidate->path, library_path, &tried, err);
+		r = library_try(decision->openmp.program, candidate->path, library_path, &tried, err);
 		if (r < 0)
 			return r;
 		why_not = tried;

@@ -7,6 +7,7 @@
 #include "base/installed.h"
 #include "base/text.h"
 #include "target/elf.h"
+#include "target/library_trial.h"
 #include "target/loader.h"
 #include "target/loader_machine.h"
 #include "target/malloc_probe.h"
@@ -126,6 +127,29 @@ static int say_missing(const struct loader *loader, const struct malloc_library_
 	return library->why_not ? 0 : -ENOMEM;
 }
 
+/* What the library needs may be another file in this program than in the helper. */
+static bool needs_trial(const struct target *target)
+{
+	return target && target->own_libraries && target->interpreter;
+}
+
+/* What the library needs in its turn may come to lie there: whoever watches `root` is told of these folders. */
+static int look_at_folders(const struct loader *loader, const struct target *target)
+{
+	cleanup_loader_file struct loader_file program = { .path = NULL };
+	cleanup_words struct words own = { 0 };
+	const struct words *const lists[] = { &loader->library_path, &own };
+
+	if (needs_trial(target) && loader_read(loader, target->interpreter, &program) >= 0 && program.dynamic.rpath &&
+	    loader_folders(loader, program.dynamic.rpath, ":", loader->origin, &own) < 0)
+		return -ENOMEM;
+	for (size_t i = 0; i < ARRAY_SIZE(lists); i++) {
+		for (size_t k = 0; k < lists[i]->count; k++)
+			(void)sysroot_has_folder(loader->root, lists[i]->items[k]);
+	}
+	return 0;
+}
+
 static int find_path(const struct malloc_library_request *request, const struct words *folders, char **ret_path,
 		     struct malloc_library *library, struct err *err)
 {
@@ -144,9 +168,7 @@ static int find_path(const struct malloc_library_request *request, const struct 
 
 	if (r < 0)
 		return r;
-	/* What the library needs in its turn may come to lie there. */
-	for (size_t i = 0; i < loader.library_path.count; i++)
-		(void)sysroot_has_folder(request->root, loader.library_path.items[i]);
+	r = look_at_folders(&loader, target);
 	for (size_t i = 0; names[i] && r == 0; i++)
 		r = find_name(&loader, folders, names[i], ret_path);
 	if (r == 0)
@@ -191,6 +213,8 @@ static int prove(const struct malloc_library_request *request, const char *path,
 		return library->why_not ? 0 : err_nomem(err);
 	}
 	r = malloc_probe(&probe, &why_not, err);
+	if (r == 0 && !why_not && needs_trial(request->target))
+		r = library_try(request->target->interpreter, path, request->library_path, &why_not, err);
 	if (r < 0)
 		return r;
 	if (why_not) {
@@ -236,6 +260,7 @@ static char *make_key(const struct malloc_library_request *request, const struct
 	text_add(&key, "machine %u %u\n", target ? target->elf_machine : 0, target ? target->elf_class : 0);
 	answer_key_word(&key, target ? target->loader : NULL);
 	answer_key_word(&key, request->library_path);
+	answer_key_word(&key, needs_trial(target) ? target->interpreter : NULL);
 	for (size_t i = 0; i < folders->count; i++)
 		answer_key_word(&key, folders->items[i]);
 	return text_take(&key);

@@ -60,13 +60,5 @@ int openmp_pick(const struct libraries *libraries, struct openmp_found *ret_foun
 int openmp_find(const struct libraries_request *request, const char *cache_folder, struct openmp_found *ret_found,
 		struct err *err);
 
-/*
- * Have the program's own dynamic loader load the library into the program, resolve every name in it, and stop before
- * any code of either has run (as ldd -r does). `library_path`: LD_LIBRARY_PATH, or NULL. Returns 0 and NULL when the
- * library is there then, else why not in one line, which the caller frees; -ENOMEM, or -errno when no child could be
- * started.
- */
-int openmp_try(const char *program, const char *library, const char *library_path, char **ret_why_not, struct err *err);
-
 void openmp_found_clear(struct openmp_found *found);
 #define cleanup_openmp_found cleanup_(openmp_found_clear)

@@ -127,6 +127,7 @@ static int read_links(const struct elf_file *file, struct target *found)
 	int r = elf_dynamic(file, &dynamic);
 
 	found->links_compute = found->links_malloc = false;
+	found->own_libraries = r == 0 && dynamic.rpath && !dynamic.runpath;
 	for (size_t i = 0; r == 0 && i < dynamic.needed.count; i++) {
 		const char *name = dynamic.needed.items[i];
 		const struct library_name *known = library_name_find(name);

@@ -29,6 +29,7 @@ struct target {
 	unsigned elf_machine; /* e_machine of `interpreter`; 0 unknown */
 	unsigned elf_class;   /* 32 or 64; 0 unknown */
 	bool links_compute;   /* the interpreter needs the C++ library, or an OpenMP, BLAS or oneDNN one */
+	bool own_libraries;   /* its DT_RPATH comes before all other folders, for what a preload needs too */
 	bool links_malloc;    /* it needs a malloc of its own: an allocator's library or a sanitizer's */
 };
 

@@ -118,14 +118,14 @@ class Allocator(unittest.TestCase):
             self.check_owner(said, "libc.so.6")
             self.assertEqual(said["options"], OPTIONS["glibc" if word == "glibc" else "tuned-glibc"])
 
-    def computing(self):
+    def computing(self, *options):
         """A program that links an OpenMP runtime and prints a variable of its environment."""
         if not self.cc:
             self.skipTest("no C compiler")
         path = os.path.join(self.folder, "computing")
         source = ("#include <stdio.h>\n#include <stdlib.h>\n"
                   "int main(int c, char **v) { const char *s = getenv(v[1]); return puts(s ? s : \"\") < 0; }")
-        subprocess.run([self.cc, "-x", "c", "-", "-o", path, "-Wl,--no-as-needed", "-lgomp"], input=source, text=True,
+        subprocess.run([self.cc, "-x", "c", "-", "-o", path, "-Wl,--no-as-needed", "-lgomp", *options], input=source, text=True,
                        check=True)
         return path
 
@@ -274,6 +274,19 @@ class Allocator(unittest.TestCase):
         self.make(MALLOC + "int f(void); int g(void) { return f(); }", f"-L{self.libraries}", "-ldependency")
         os.unlink(other)
         self.check_broken("libdependency.so: cannot open shared object file")
+
+    def test_a_dependency_that_this_program_has_another_of(self):
+        """The program's DT_RPATH comes first, also for what the library needs: it would not start."""
+        self.installed("tcmalloc")
+        self.make("int nothing;", "-Wl,-soname,libstdc++.so.6", name="libstdc++.so.6")
+        program = self.computing("-Wl,--disable-new-dtags", f"-Wl,-rpath,{self.libraries}")
+        for _ in range(2):
+            run = self.run_fettle("run", "--", program, "LD_PRELOAD")
+            self.assertEqual((run.returncode, run.stdout), (0, "\n"), run.stderr)
+            self.assertIn("tcmalloc is not preloaded: ", run.stderr)
+        os.unlink(os.path.join(self.libraries, "libstdc++.so.6"))  # with it goes what was remembered
+        run = self.run_fettle("run", "-q", "--", program, "LD_PRELOAD")
+        self.assertIn(NAME, run.stdout, run.stderr)
 
     def test_a_text_of_its_name_is_in_the_way(self):
         with open(os.path.join(self.libraries, NAME), "w", encoding="utf-8") as file:

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "target/library_trial.h"
+
 #include "base/cleanup.h"
 #include "base/err.h"
 #include "base/text.h"
-#include "target/openmp.h"
 
 #include <fcntl.h>
 #include <poll.h>
@@ -142,7 +143,7 @@ static bool is_loaded(const char *said, const char *library, struct text *why)
 	return mapped;
 }
 
-int openmp_try(const char *program, const char *library, const char *library_path, char **ret_why_not, struct err *err)
+int library_try(const char *program, const char *library, const char *library_path, char **ret_why_not, struct err *err)
 {
 	cleanup_variables struct variables variables = { .preload = NULL };
 	cleanup_text struct text said = TEXT_INIT, why = TEXT_INIT;

@@ -21,6 +21,22 @@
 #define RECORD_VARIABLE "FETTLE_PLAN"
 #define RECORD_VERSION  "1;"
 
+/* For scripts: which instance this is, from 0, and how many there are. */
+#define RECORD_INSTANCE  "FETTLE_INSTANCE"
+#define RECORD_INSTANCES "FETTLE_INSTANCES"
+
+/* Are the `length` bytes at `name` one of the variables that fettle alone sets? */
+static inline bool record_owns(const char *name, size_t length)
+{
+	static const char *const names[] = { RECORD_VARIABLE, RECORD_INSTANCE, RECORD_INSTANCES };
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		if (strlen(names[i]) == length && memcmp(names[i], name, length) == 0)
+			return true;
+	}
+	return false;
+}
+
 /*
  * Find a field. `record` is the variable's value (NULL: no plan), `key` with its '=' ("mask=").
  * Returns its value's first byte and sets `*ret_length`, or NULL.

@@ -60,6 +60,9 @@ static int check_options(const struct invocation *inv, struct err *err)
 		return err_set(err, -EINVAL,
 			       "machine '%s' can be planned for, not launched on; add '--dry-run' or use 'fettle plan'",
 			       options->machine);
+	if (options->plan_file && options->each.count)
+		return err_set(err, -EINVAL,
+			       "options '--plan' and '--each' do not go together: the plan has its settings");
 	for (size_t t = 0; options->plan_file && tables[t]; t++) {
 		for (size_t i = 0; i < ARRAY_SIZE(not_with_plan); i++) {
 			if (tables[t] == not_with_plan[i] && inv->found.first[t])

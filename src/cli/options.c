@@ -75,8 +75,10 @@ TABLE(planning_options, "Planning", planning_rows);
 static const struct option instance_rows[] = {
 	{ "instance", "I", "start only instance I of the plan", OPTION_NUMBER, .offset = AT(request.instance),
 	  .given = AT(request.has_instance) },
+	{ "each", "NAME=A,B,...", "set a variable to one value an instance; repeatable", OPTION_TEXTS,
+	  .offset = AT(each) },
 };
-TABLE(instance_options, "Choosing one", instance_rows);
+TABLE(instance_options, "Single instances", instance_rows);
 
 static const struct option cache_rows[] = {
 	{ "no-cache", NULL, "find everything out anew, and remember nothing", OPTION_FLAG, .offset = AT(no_cache) },
@@ -135,6 +137,8 @@ struct wishes options_wishes(const struct options *options)
 		.set_count = options->set.count,
 		.unset = options->unset.items,
 		.unset_count = options->unset.count,
+		.each = options->each.items,
+		.each_count = options->each.count,
 		.without = options->without.items,
 		.without_count = options->without.count,
 	};
@@ -144,6 +148,7 @@ void options_clear(struct options *options)
 {
 	option_texts_clear(&options->set);
 	option_texts_clear(&options->unset);
+	option_texts_clear(&options->each);
 	option_texts_clear(&options->without);
 	layers_free(options->layers);
 	options->layers = NULL;

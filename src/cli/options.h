@@ -24,7 +24,7 @@ struct options {
 
 	/* where something is planned */
 	struct request request;
-	struct option_texts set, unset, without;
+	struct option_texts set, unset, each, without;
 
 	bool no_cache;       /* plan, run */
 	const char *capture; /* machine */
@@ -42,7 +42,7 @@ extern const struct option_table capture_options;  /* --capture */
 extern const struct option_table common_options;   /* --json, --output, -q ... */
 extern const struct option_table picture_options;  /* --svg */
 extern const struct option_table planning_options; /* the request */
-extern const struct option_table instance_options; /* --instance */
+extern const struct option_table instance_options; /* --instance, --each */
 extern const struct option_table cache_options;    /* --no-cache */
 extern const struct option_table settings_options; /* --set, --unset, --no */
 extern const struct option_table purpose_options;  /* --for, --profile */

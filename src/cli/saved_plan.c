@@ -48,7 +48,8 @@ static bool users_word(const struct decision *decision, const struct setting *se
 	const char *now = workload_user_value(&decision->workload, setting->name);
 
 	return setting->environment && setting->origin == ORIGIN_PLAN && now &&
-	       (!setting->value || strcmp(now, setting->value) != 0) && strcmp(setting->name, RECORD_VARIABLE) != 0;
+	       (!setting->value || strcmp(now, setting->value) != 0) &&
+	       !record_owns(setting->name, strlen(setting->name));
 }
 
 /* The record names what fettle set: a variable that is the user's again goes out of it. */

@@ -12,12 +12,14 @@
 
 struct target;
 
-/* --set, --unset, --no: what the user says about single settings. Borrowed strings. */
+/* --set, --unset, --each, --no: what the user says about single settings. Borrowed strings. */
 struct wishes {
 	const char *const *set;           /* "NAME=VALUE" */
 	size_t set_count, set_of_profile; /* the profile's stand first */
 	const char *const *unset;         /* "NAME" */
 	size_t unset_count, unset_of_profile;
+	const char *const *each; /* "NAME=A,B,...": one value an instance */
+	size_t each_count;
 	const char *const *without; /* family names */
 	size_t without_count;
 };

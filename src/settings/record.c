@@ -7,6 +7,7 @@
 #include "settings/preload.h"
 #include "settings/rule.h"
 
+#include <stdio.h>
 #include <string.h>
 
 static struct setting record_row(const struct plan_instance *instance)
@@ -63,11 +64,29 @@ static void add_names(const struct settings *settings, unsigned instance, struct
 		const struct setting *row = &settings->items[i];
 
 		if (!row->environment || !row->value || row->origin != ORIGIN_PLAN ||
-		    !settings_counts(settings, row, instance))
+		    record_owns(row->name, strlen(row->name)) || !settings_counts(settings, row, instance))
 			continue;
 		text_add(record, "%s%s", comma, row->name);
 		comma = ",";
 	}
+}
+
+/* For scripts that need no more than one number. */
+static int add_numbers(const struct settings_input *in, const char *name, bool position, const char *why,
+		       struct settings *settings)
+{
+	const size_t first = settings->count, count = in->plan->instance_count;
+
+	for (size_t i = 0; i < count; i++) {
+		const struct setting row = record_row(&in->plan->instances[i]);
+		char number[24];
+
+		(void)snprintf(number, sizeof(number), "%zu", position ? (size_t)in->plan->instances[i].index : count);
+		if (settings_add(settings, name, number, why, &row) < 0)
+			return -ENOMEM;
+	}
+	settings_collapse(settings, first, count);
+	return 0;
 }
 
 static int add_record(const struct settings_input *in, const struct plan_instance *instance, struct settings *settings)
@@ -102,8 +121,12 @@ static int add_record(const struct settings_input *in, const struct plan_instanc
 
 int record_rows(const struct settings_input *in, struct settings *settings)
 {
-	const size_t first = settings->count;
+	size_t first;
 
+	if (add_numbers(in, RECORD_INSTANCE, true, "tells the program which instance it is, from 0", settings) < 0 ||
+	    add_numbers(in, RECORD_INSTANCES, false, "tells the program how many instances there are", settings) < 0)
+		return -ENOMEM;
+	first = settings->count;
 	for (size_t i = 0; i < in->plan->instance_count; i++) {
 		if (add_record(in, &in->plan->instances[i], settings) < 0)
 			return -ENOMEM;

@@ -4,6 +4,7 @@
 #include "base/array.h"
 #include "base/cleanup.h"
 #include "base/err.h"
+#include "settings/each.h"
 #include "settings/record.h"
 #include "settings/rule.h"
 #include "settings/user.h"
@@ -290,13 +291,15 @@ int settings_make(const struct machine *machine, const struct workload *workload
 	cleanup_settings struct settings *settings = NULL;
 	int r = wishes_check(&workload->wishes, err);
 
+	if (r == 0)
+		r = each_check(&in, err);
 	for (const struct setting_family *const *f = setting_families; *f && r == 0; f++)
 		r = (*f)->refuse && !wishes_without(&workload->wishes, (*f)->name) ? (*f)->refuse(&in, err) : 0;
 	if (r < 0)
 		return r;
 	settings = calloc(1, sizeof(*settings));
 	if (!settings || add_families(&in, settings) < 0 || wishes_rows(&in, settings) < 0 ||
-	    record_clear_outer(&in, settings) < 0 || record_rows(&in, settings) < 0)
+	    each_rows(&in, settings) < 0 || record_clear_outer(&in, settings) < 0 || record_rows(&in, settings) < 0)
 		return err_nomem(err);
 	*ret_settings = TAKE(settings);
 	return 0;

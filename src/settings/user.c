@@ -43,12 +43,11 @@ bool wishes_unset(const struct wishes *wishes, const char *name)
 	return false;
 }
 
-/* A name that --set or --unset may touch. */
-static int check_name(const char *option, const char *text, size_t length, struct err *err)
+int wishes_check_name(const char *option, const char *text, size_t length, struct err *err)
 {
 	if (length == 0)
 		return err_set(err, -EINVAL, "%s '%s': the variable's name is empty", option, text);
-	if (is_name(text, length, RECORD_VARIABLE))
+	if (record_owns(text, length))
 		return err_set(err, -EINVAL, "%s '%s': fettle itself keeps this variable", option, text);
 	for (const struct setting_family *const *family = setting_families; *family; family++) {
 		for (size_t i = 0; i < (*family)->rule_count; i++) {
@@ -93,7 +92,7 @@ int wishes_check(const struct wishes *wishes, struct err *err)
 			(void)err_set(err, -EINVAL, "--set '%s': there is no '='", text);
 			return err_hint(err, "--set NAME=VALUE sets it, --unset NAME takes it out");
 		}
-		r = check_name("--set", text, length, err);
+		r = wishes_check_name("--set", text, length, err);
 	}
 	for (size_t i = 0; r == 0 && i < wishes->unset_count; i++) {
 		const char *name = wishes->unset[i];
@@ -102,7 +101,7 @@ int wishes_check(const struct wishes *wishes, struct err *err)
 			return err_set(err, -EINVAL, "--unset '%s': a variable's name holds no '='", name);
 		if (wishes_set(wishes, name))
 			return err_set(err, -EINVAL, "'%s' is both to be set and to be taken out", name);
-		r = check_name("--unset", name, strlen(name), err);
+		r = wishes_check_name("--unset", name, strlen(name), err);
 	}
 	for (size_t i = 0; r == 0 && i < wishes->without_count; i++)
 		r = check_family(wishes->without[i], err);

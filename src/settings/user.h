@@ -5,6 +5,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stddef.h>
 
 struct err;
 struct settings;
@@ -13,6 +14,9 @@ struct wishes;
 
 /* Refuse (-EINVAL) a wish that cannot be carried out, with a line that says why. */
 int wishes_check(const struct wishes *wishes, struct err *err);
+
+/* Refuse (-EINVAL) the first `length` bytes of `text` as the name of a variable that `option` is to set. */
+int wishes_check_name(const char *option, const char *text, size_t length, struct err *err);
 
 /* Was the family left out with --no? */
 bool wishes_without(const struct wishes *wishes, const char *family);

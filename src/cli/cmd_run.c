@@ -3,29 +3,20 @@
 #include "base/err.h"
 #include "base/text.h"
 #include "cli/command.h"
-#include "cli/decide.h"
 #include "cli/dry_run.h"
 #include "cli/grant_words.h"
 #include "cli/output.h"
 #include "cli/plan_document.h"
 #include "cli/run_words.h"
 #include "cli/saved_plan.h"
-#include "launch/launch.h"
+#include "cli/start.h"
+#include "cli/supervise.h"
 #include "machine/machine.h"
 #include "plan/plan.h"
 #include "settings/settings.h"
 #include "target/target.h"
 
 #include <string.h>
-
-/* Everything that is to be started. */
-struct start {
-	struct decision decision;
-	json_t *request; /* of a saved plan */
-	struct launch_program program;
-	struct launch_child *children;
-	size_t count;
-};
 
 static void start_clear(struct start *start)
 {
@@ -47,6 +38,7 @@ static int check_options(const struct invocation *inv, struct err *err)
 								    &purpose_options };
 	const struct options *options = &inv->options;
 	const struct option_table *const *tables = inv->command->tables;
+	struct launch_orders orders;
 
 	if (!inv->word_count)
 		return err_set(err, -EINVAL, "no program to run; try 'fettle run --help'");
@@ -71,7 +63,13 @@ static int check_options(const struct invocation *inv, struct err *err)
 					       inv->found.first[t]->name);
 		}
 	}
-	return 0;
+	return supervise_orders(options, &orders, err);
+}
+
+/* Does fettle stay, or become the program? */
+static bool stays(const struct options *options, size_t count)
+{
+	return count > 1 || supervise_is_asked(options);
 }
 
 static int decide(const struct invocation *inv, struct start *start, struct err *err)
@@ -126,7 +124,7 @@ static int prepare(const struct invocation *inv, struct start *start, struct err
 		child->environment = environment;
 		start->count++;
 		/* A single one knows what it got before it needs the other. */
-		if (count > 1 && child->instance->pin != PIN_NONE)
+		if (stays(&inv->options, count) && child->instance->pin != PIN_NONE)
 			r = prepare_unpinned(settings, child, err);
 		if (r < 0)
 			return r;
@@ -155,7 +153,7 @@ static int dry_run(const struct invocation *inv, const struct start *start)
 	return output_result(inv, result);
 }
 
-static int exit_code_of_start(int code)
+int start_exit_code(int code)
 {
 	switch (code) {
 	case -ENOENT:
@@ -238,64 +236,9 @@ static int become(const struct invocation *inv, struct start *start)
 	if (end.grant.affinity_unmet && prepare_unpinned(start->decision.settings, child, &err) < 0)
 		return output_failure(EXIT_OWN, &err);
 	launch_grant_clear(&end.grant);
-	return output_failure(exit_code_of_start(launch_exec(
+	return output_failure(start_exit_code(launch_exec(
 				      &start->program, child->unpinned ? child->unpinned : child->environment, &err)),
 			      &err);
-}
-
-/* What a supervised start is told about. */
-struct telling {
-	const struct invocation *inv;
-	const struct start *start;
-};
-
-/* Two lines: the plan, then what was refused and warned of. */
-static void tell_started(const struct launch_end *ends, size_t count, const void *context)
-{
-	const struct telling *telling = context;
-	const struct start *start = telling->start;
-	cleanup_text struct text refused = TEXT_INIT;
-
-	grant_words_add(start->children, ends, count, &refused);
-	run_words_plan(&telling->inv->options, &start->decision, start->children, start->count);
-	run_words_warnings(&telling->inv->options, &start->decision, refused.data);
-}
-
-static int exit_code_of_ends(const struct start *start, const struct launch_end *ends, int first_failed)
-{
-	const struct launch_end *end;
-
-	if (first_failed < 0)
-		return EXIT_OK;
-	end = &ends[first_failed];
-	run_words_failed(start->children[first_failed].instance->index, end);
-	return end->signal ? EXIT_SIGNAL + end->signal : end->exit_code;
-}
-
-static int supervise(const struct invocation *inv, const struct start *start)
-{
-	const struct telling telling = { .inv = inv, .start = start };
-	const struct launch_watch watch = { .started = tell_started, .context = &telling };
-	struct launch_end *ends = calloc(start->count, sizeof(*ends));
-	struct err err = { 0 };
-	int first_failed = -1, exit_code, r;
-
-	if (!ends) {
-		(void)err_nomem(&err);
-		return output_failure(EXIT_OWN, &err);
-	}
-	r = launch_supervise(&start->program, start->children, start->count, &watch, ends, &first_failed, &err);
-	if (r < 0) {
-		if (first_failed >= 0)
-			(void)err_wrap(&err, "instance %u", start->children[first_failed].instance->index);
-		exit_code = output_failure(exit_code_of_start(r), &err);
-	} else {
-		exit_code = exit_code_of_ends(start, ends, first_failed);
-	}
-	for (size_t i = 0; i < start->count; i++)
-		launch_grant_clear(&ends[i].grant);
-	free(ends);
-	return exit_code;
 }
 
 int cmd_run(struct invocation *inv)
@@ -309,5 +252,5 @@ int cmd_run(struct invocation *inv)
 		return output_failure(start.decision.exit_code ? start.decision.exit_code : EXIT_OWN, &err);
 	if (inv->options.dry_run)
 		return dry_run(inv, &start);
-	return start.count == 1 ? become(inv, &start) : supervise(inv, &start);
+	return stays(&inv->options, start.count) ? supervise(inv, &start) : become(inv, &start);
 }

@@ -44,7 +44,7 @@ static const struct option_table *const plan_tables[] = {
 	&picture_options,  &common_options,   &cache_options,    &help_options,    NULL
 };
 static const struct option_table *const run_tables[] = {
-	&planning_options, &instance_options, &settings_options, &purpose_options, &run_options,
+	&planning_options, &instance_options, &settings_options, &purpose_options, &run_options, &supervision_options,
 	&machine_options,  &common_options,   &cache_options,    &help_options,    NULL
 };
 static const struct option_table *const plain_tables[] = { &help_options, NULL };

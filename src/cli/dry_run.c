@@ -8,7 +8,7 @@
 #include "cli/decide.h"
 #include "cli/plan_text.h"
 #include "cli/quote.h"
-#include "launch/launch.h"
+#include "launch/supervise.h"
 #include "plan/plan.h"
 #include "settings/settings.h"
 

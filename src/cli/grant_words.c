@@ -4,7 +4,7 @@
 #include "base/cleanup.h"
 #include "base/cpulist.h"
 #include "base/text.h"
-#include "launch/launch.h"
+#include "launch/supervise.h"
 #include "plan/plan.h"
 
 #include <errno.h>

@@ -14,6 +14,9 @@
 #include <stdint.h>
 #include <string.h>
 
+/* As nanoseconds they fit 64 bits many times over; 30 years. */
+#define SECONDS_MAX_MILLI 1000000000000U
+
 /* The words being parsed, and where we are in them. */
 struct parser {
 	const struct option_table *const *tables;
@@ -84,6 +87,8 @@ static int take_amount(const struct option *option, const char *value, void *whe
 		return refuse(option, value, "a number of bytes such as 512M or 16G", err);
 	if (option->kind == OPTION_CPUS && parse_milli(value, &amount) < 0)
 		return refuse(option, value, "a number of CPUs such as 2 or 1.5", err);
+	if (option->kind == OPTION_SECONDS && (parse_milli(value, &amount) < 0 || amount > SECONDS_MAX_MILLI))
+		return refuse(option, value, "a number of seconds such as 30 or 1.5", err);
 	*(const char **)where = value;
 	return 0;
 }
@@ -133,6 +138,7 @@ static int take_value(const struct option *option, const char *value, void *opti
 		return take_list(option, value, where, err);
 	case OPTION_BYTES:
 	case OPTION_CPUS:
+	case OPTION_SECONDS:
 		return take_amount(option, value, where, err);
 	case OPTION_CHOICE:
 		return take_choice(option, value, where, err);

@@ -17,18 +17,19 @@ struct err;
 struct text;
 
 enum option_kind {
-	OPTION_FLAG,   /* bool */
-	OPTION_COUNT,  /* unsigned, at least 1 */
-	OPTION_NUMBER, /* unsigned, 0 too */
-	OPTION_CORES,  /* int: -1, or a count with 0 */
-	OPTION_PART,   /* struct part: a count with 0, or a percentage */
-	OPTION_LIST,   /* const char *: CPU or node list text, not empty */
-	OPTION_BYTES,  /* const char *: a number with K, M, G or T */
-	OPTION_CPUS,   /* const char *: a positive decimal number */
-	OPTION_CHOICE, /* an enum: index of the word */
-	OPTION_TEXT,   /* const char * */
-	OPTION_FILE,   /* const char *, a path: completed as one */
-	OPTION_TEXTS,  /* struct option_texts: may be repeated */
+	OPTION_FLAG,    /* bool */
+	OPTION_COUNT,   /* unsigned, at least 1 */
+	OPTION_NUMBER,  /* unsigned, 0 too */
+	OPTION_CORES,   /* int: -1, or a count with 0 */
+	OPTION_PART,    /* struct part: a count with 0, or a percentage */
+	OPTION_LIST,    /* const char *: CPU or node list text, not empty */
+	OPTION_BYTES,   /* const char *: a number with K, M, G or T */
+	OPTION_CPUS,    /* const char *: a positive decimal number */
+	OPTION_SECONDS, /* const char *: the same, of seconds */
+	OPTION_CHOICE,  /* an enum: index of the word */
+	OPTION_TEXT,    /* const char * */
+	OPTION_FILE,    /* const char *, a path: completed as one */
+	OPTION_TEXTS,   /* struct option_texts: may be repeated */
 };
 
 struct option_texts {

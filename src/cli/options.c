@@ -80,6 +80,15 @@ static const struct option instance_rows[] = {
 };
 TABLE(instance_options, "Single instances", instance_rows);
 
+static const struct option supervision_rows[] = {
+	{ "fail", "WORD", "when one fails: stop (all), keep (the others) or restart[=N]", OPTION_TEXT,
+	  .offset = AT(supervision.fail) },
+	{ "timeout", "S", "stop all after S seconds", OPTION_SECONDS, .offset = AT(supervision.timeout) },
+	{ "stagger", "MS", "milliseconds between the starts of two instances", OPTION_NUMBER,
+	  .offset = AT(supervision.stagger_ms) },
+};
+TABLE(supervision_options, "Supervision", supervision_rows);
+
 static const struct option cache_rows[] = {
 	{ "no-cache", NULL, "find everything out anew, and remember nothing", OPTION_FLAG, .offset = AT(no_cache) },
 };

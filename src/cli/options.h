@@ -13,6 +13,13 @@
 
 struct layers;
 
+/* How `run` supervises what it starts; NULL and 0: as by default. */
+struct supervision {
+	const char *fail; /* "stop", "keep", "restart[=N]" */
+	const char *timeout;
+	unsigned stagger_ms;
+};
+
 struct options {
 	/* everywhere */
 	const char *machine;
@@ -33,21 +40,23 @@ struct options {
 	const char *save;      /* plan */
 	struct layers *layers; /* what the command line rests on (layers.h); NULL: nothing; owned */
 	const char *plan_file; /* run */
-	bool require;          /* doctor */
-	bool list;             /* completion */
+	struct supervision supervision;
+	bool require; /* doctor */
+	bool list;    /* completion */
 };
 
-extern const struct option_table machine_options;  /* which machine, and what of it */
-extern const struct option_table capture_options;  /* --capture */
-extern const struct option_table common_options;   /* --json, --output, -q ... */
-extern const struct option_table picture_options;  /* --svg */
-extern const struct option_table planning_options; /* the request */
-extern const struct option_table instance_options; /* --instance, --each */
-extern const struct option_table cache_options;    /* --no-cache */
-extern const struct option_table settings_options; /* --set, --unset, --no */
-extern const struct option_table purpose_options;  /* --for, --profile */
-extern const struct option_table help_options;     /* -h */
-extern const struct option_table version_options;  /* -V, -h */
+extern const struct option_table machine_options;     /* which machine, and what of it */
+extern const struct option_table capture_options;     /* --capture */
+extern const struct option_table common_options;      /* --json, --output, -q ... */
+extern const struct option_table picture_options;     /* --svg */
+extern const struct option_table planning_options;    /* the request */
+extern const struct option_table instance_options;    /* --instance, --each */
+extern const struct option_table supervision_options; /* --fail, --timeout ... */
+extern const struct option_table cache_options;       /* --no-cache */
+extern const struct option_table settings_options;    /* --set, --unset, --no */
+extern const struct option_table purpose_options;     /* --for, --profile */
+extern const struct option_table help_options;        /* -h */
+extern const struct option_table version_options;     /* -V, -h */
 
 /* The wishes in the form the pure steps take; borrows from `options`. */
 struct wishes options_wishes(const struct options *options);

@@ -8,7 +8,7 @@
 #include "cli/options.h"
 #include "cli/output.h"
 #include "cli/plan_text.h"
-#include "launch/launch.h"
+#include "launch/supervise.h"
 #include "plan/plan.h"
 #include "settings/settings.h"
 
@@ -113,10 +113,28 @@ void run_words_warnings(const struct options *options, const struct decision *de
 	}
 }
 
-void run_words_failed(unsigned index, const struct launch_end *end)
+static void add_end(struct text *line, unsigned index, const struct launch_end *end)
 {
 	if (end->signal)
-		output_line("instance %u was ended by signal %d (%s)", index, end->signal, strsignal(end->signal));
+		text_add(line, "instance %u was ended by signal %d (%s)", index, end->signal, strsignal(end->signal));
 	else
-		output_line("instance %u failed: exit code %d", index, end->exit_code);
+		text_add(line, "instance %u failed: exit code %d", index, end->exit_code);
+}
+
+void run_words_restarts(unsigned index, const struct launch_end *end, uint64_t delay_ms)
+{
+	cleanup_text struct text line = TEXT_INIT;
+
+	add_end(&line, index, end);
+	if (line.data)
+		output_line("%s; restart %u in %.1f s", line.data, end->restarts, (double)delay_ms / 1000);
+}
+
+void run_words_failed(unsigned index, const struct launch_end *end)
+{
+	cleanup_text struct text line = TEXT_INIT;
+
+	add_end(&line, index, end);
+	if (line.data)
+		output_line("%s", line.data);
 }

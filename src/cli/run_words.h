@@ -6,6 +6,7 @@
 #pragma once
 
 #include <stddef.h>
+#include <stdint.h>
 
 struct decision;
 struct launch_child;
@@ -18,6 +19,9 @@ void run_words_plan(const struct options *options, const struct decision *decisi
 
 /* One line: refusals and warnings; nothing when there are none. */
 void run_words_warnings(const struct options *options, const struct decision *decision, const char *refused);
+
+/* One line for a child that is started again. */
+void run_words_restarts(unsigned index, const struct launch_end *end, uint64_t delay_ms);
 
 /* One line for a child that failed: its index and how. */
 void run_words_failed(unsigned index, const struct launch_end *end);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Carries a plan out on the running machine: binding, memory policy, exec;
- * or several children, supervised. Never decides where anything runs.
+ * Carries a plan out on the running machine: binding, memory policy, exec.
+ * Never decides where anything runs. Several children: supervise.h.
  */
 #pragma once
 
@@ -9,8 +9,6 @@
 
 #include <hwloc/bitmap.h>
 #include <stdbool.h>
-#include <stddef.h>
-#include <sys/types.h>
 
 struct err;
 struct plan_instance;
@@ -58,37 +56,3 @@ struct launch_program {
  * (-ENOENT: exit 127; -EACCES, -ENOEXEC: exit 126).
  */
 int launch_exec(const struct launch_program *program, char *const *environment, struct err *err);
-
-/* How one supervised child ended. */
-struct launch_end {
-	pid_t pid;         /* 0: was never started */
-	int exit_code;     /* -1: ended by a signal */
-	int signal;        /* 0: none */
-	int stopped_by_us; /* a sibling failed, or we were told to stop */
-	struct launch_grant grant;
-};
-
-/* One child to be. */
-struct launch_child {
-	const struct plan_instance *instance;
-	char *const *environment;
-	char *const *unpinned; /* its environment when its CPUs are not granted as asked; NULL: the same */
-};
-
-/* Called once when all children run, before any is waited for; their grants are in `ends`. */
-struct launch_watch {
-	void (*started)(const struct launch_end *ends, size_t count, const void *context); /* may be NULL */
-	const void *context;
-};
-
-/*
- * Start every child, wait for all, hand SIGINT, SIGTERM, SIGHUP, SIGUSR1 and SIGUSR2 on. When one fails
- * the others get SIGTERM, and SIGKILL five seconds later. No child outlives the caller (PR_SET_PDEATHSIG).
- * A SIGINT the terminal sent reached them already. Child 0 keeps our stdin, the others get /dev/null.
- * `ends` has room for `count`; the caller clears their grants, whatever is returned. `*ret_first_failed` is the index
- * of the child that failed first in time, or -1. Returns 0 when all were started; -errno when starting one failed
- * (its index is `*ret_first_failed`, codes as launch_exec): those already started are stopped then.
- * Blocks and restores the signals named and SIGCHLD; not for use in a program with other children.
- */
-int launch_supervise(const struct launch_program *program, const struct launch_child *children, size_t count,
-		     const struct launch_watch *watch, struct launch_end *ends, int *ret_first_failed, struct err *err);

@@ -1,198 +1,40 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "launch/child.h"
+#include "launch/supervisor.h"
 
 #include "base/cleanup.h"
 #include "base/err.h"
-#include "launch/order.h"
 #include "plan/plan.h"
 
 #include <fcntl.h>
-#include <sys/wait.h>
-#include <time.h>
+#include <sys/epoll.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
 
-enum { GRACE_S = 5 }; /* from SIGTERM to SIGKILL */
+/* What an event is about. */
+enum source { SOURCE_SIGNALS, SOURCE_GUARD };
 
-/* Signals that are handed on. All have numbers below SIGCHLD's, so one that ended a child is taken before that end. */
-static const struct forwarded {
-	int number;
-	bool asks_to_stop;  /* any end after it is an answer to it, not a failure of its own */
-	bool from_terminal; /* the kernel sends it to the whole foreground group: the children have it */
-} forwarded[] = {
-	{ SIGINT, true, true },    { SIGTERM, true, false },  { SIGHUP, false, false },
-	{ SIGUSR1, false, false }, { SIGUSR2, false, false },
-};
-
-struct member {
-	struct bind_orders bind;
-	int report_fd; /* -1: read */
-	bool alive;
-	bool failed_start;
-	int told;          /* the last signal handed to it; 0: none */
-	bool told_to_stop; /* one of those handed to it asks to stop */
-};
-
-struct supervisor {
-	const struct launch_program *program;
-	const struct launch_child *children;
-	struct launch_end *ends;
-	struct member *members;
-	size_t count;
-	size_t alive;
-	int first_failed;
-	bool stopping; /* SIGTERM was sent because of a failure */
-	struct timespec kill_at;
-	bool kill_due; /* kill_at counts */
-	struct order order;
-	sigset_t taken; /* blocked here, taken by sigtimedwait() */
-	struct child_common common;
-};
-
-static void block_signals(struct supervisor *s)
+void supervisor_tell(const struct supervisor *s, struct launch_event event)
 {
-	const struct sigaction by_default = { .sa_handler = SIG_DFL };
-	struct sigaction now;
-
-	(void)sigemptyset(&s->taken);
-	(void)sigaddset(&s->taken, SIGCHLD);
-	for (size_t i = 0; i < ARRAY_SIZE(forwarded); i++) {
-		/* One we were started to ignore (nohup, a shell's background job) stays ignored. */
-		if (sigaction(forwarded[i].number, NULL, &now) == 0 && now.sa_handler != SIG_IGN)
-			(void)sigaddset(&s->taken, forwarded[i].number);
-	}
-	(void)sigprocmask(SIG_BLOCK, &s->taken, &s->common.mask);
-	/* With SIGCHLD ignored the kernel would reap the children itself, and their ends were lost. */
-	(void)sigaction(SIGCHLD, &by_default, &s->common.sigchld);
+	event.ends = s->ends;
+	event.count = s->count;
+	if (s->watch->tell)
+		s->watch->tell(&event, s->watch->context);
 }
 
-static void restore_signals(const struct supervisor *s)
+size_t supervisor_member(const struct supervisor *s, pid_t pid)
 {
-	(void)sigaction(SIGCHLD, &s->common.sigchld, NULL);
-	(void)sigprocmask(SIG_SETMASK, &s->common.mask, NULL);
+	size_t i = 0;
+
+	while (i < s->count && !(s->members[i].alive && s->ends[i].pid == pid))
+		i++;
+	return i;
 }
 
 /* A child that was not reaped keeps its pid: no signal can reach a stranger. */
-static void send(const struct supervisor *s, size_t i, int number)
+void supervisor_send(const struct supervisor *s, size_t i, int number)
 {
 	if (s->members[i].alive)
 		(void)kill(s->ends[i].pid, number);
-}
-
-static void stop_all(struct supervisor *s)
-{
-	if (s->stopping)
-		return;
-	s->stopping = true;
-	for (size_t i = 0; i < s->count; i++) {
-		s->members[i].told_to_stop = true;
-		send(s, i, SIGTERM);
-	}
-	(void)clock_gettime(CLOCK_MONOTONIC, &s->kill_at);
-	s->kill_at.tv_sec += GRACE_S;
-	s->kill_due = true;
-}
-
-static void kill_all(struct supervisor *s)
-{
-	s->kill_due = false;
-	for (size_t i = 0; i < s->count; i++)
-		send(s, i, SIGKILL);
-}
-
-static void hand_on(struct supervisor *s, const siginfo_t *info)
-{
-	for (size_t i = 0; i < ARRAY_SIZE(forwarded); i++) {
-		const struct forwarded *row = &forwarded[i];
-
-		if (row->number != info->si_signo)
-			continue;
-		for (size_t k = 0; k < s->count; k++) {
-			s->members[k].told = row->number;
-			s->members[k].told_to_stop |= row->asks_to_stop;
-			if (!row->from_terminal || info->si_code != SI_KERNEL)
-				send(s, k, row->number);
-		}
-	}
-}
-
-/* Is this end an answer to what we said, not a failure of the child's own? */
-static bool obeyed(const struct member *member, const struct launch_end *end)
-{
-	if (member->told_to_stop)
-		return true;
-	return member->told && (end->signal == member->told || end->exit_code == 128 + member->told);
-}
-
-static void note_end(struct supervisor *s, size_t i, int status)
-{
-	struct launch_end *end = &s->ends[i];
-	struct member *member = &s->members[i];
-	bool failed;
-
-	member->alive = false;
-	s->alive--;
-	order_forget(&s->order, i);
-	end->exit_code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-	end->signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
-	end->stopped_by_us = obeyed(member, end);
-	failed = end->exit_code != 0;
-	if (member->failed_start) {
-		end->pid = 0;
-		end->stopped_by_us = 0;
-		return;
-	}
-	if (failed && s->first_failed < 0)
-		s->first_failed = (int)i;
-	if (failed && !end->stopped_by_us)
-		stop_all(s);
-}
-
-static void reap_one(struct supervisor *s, size_t i)
-{
-	int status;
-
-	if (s->members[i].alive && waitpid(s->ends[i].pid, &status, WNOHANG) == s->ends[i].pid)
-		note_end(s, i, status);
-}
-
-/* Several may have ended since the last SIGCHLD: in the order of their ends where the kernel tells it. */
-static void reap(struct supervisor *s)
-{
-	size_t i;
-
-	while (order_next(&s->order, &i)) {
-		reap_one(s, i);
-		if (s->members[i].alive)
-			break; /* a debugger holds its end back; SIGCHLD comes again */
-	}
-	for (i = 0; i < s->count; i++)
-		reap_one(s, i);
-}
-
-/* Wait for one signal, or for the moment to kill. */
-static void step(struct supervisor *s)
-{
-	struct timespec now, rest;
-	siginfo_t info;
-	int number;
-
-	if (s->kill_due) {
-		(void)clock_gettime(CLOCK_MONOTONIC, &now);
-		rest.tv_sec = s->kill_at.tv_sec - now.tv_sec;
-		rest.tv_nsec = s->kill_at.tv_nsec - now.tv_nsec;
-		if (rest.tv_nsec < 0) {
-			rest.tv_sec--;
-			rest.tv_nsec += 1000000000L;
-		}
-		if (rest.tv_sec < 0) {
-			kill_all(s);
-			return;
-		}
-	}
-	number = sigtimedwait(&s->taken, &info, s->kill_due ? &rest : NULL);
-	if (number == SIGCHLD)
-		reap(s);
-	else if (number > 0)
-		hand_on(s, &info);
 }
 
 static int start_one(struct supervisor *s, size_t i, struct err *err)
@@ -203,12 +45,20 @@ static int start_one(struct supervisor *s, size_t i, struct err *err)
 					 .environment = child->environment,
 					 .unpinned = child->unpinned ? child->unpinned : child->environment,
 					 .keeps_stdin = i == 0 };
-	int r = child_start(&s->common, &spec, &s->ends[i].pid, &member->report_fd, err);
+	int r;
 
+	orphans_kill_of(s, i); /* what its former life left has had its time */
+	r = child_start(&s->common, &spec, &s->ends[i].pid, &member->report_fd, err);
 	if (r < 0)
 		return err_wrap(err, "cannot start instance %u", child->instance->index);
 	member->alive = true;
+	member->told = 0;
+	member->grace_over = 0;
+	member->latest_start = clock_now_ns();
+	if (!member->first_start)
+		member->first_start = member->latest_start;
 	s->alive++;
+	s->childless = false;
 	order_watch(&s->order, i, s->ends[i].pid);
 	return 0;
 }
@@ -226,6 +76,7 @@ static int hear_one(struct supervisor *s, size_t i, struct err *err)
 	child_read_report(member->report_fd, &report);
 	(void)close(member->report_fd);
 	member->report_fd = -1;
+	launch_grant_clear(&s->ends[i].grant);
 	r = bind_grant(instance, &report.bind, &s->ends[i].grant, err);
 	if (r < 0)
 		return r;
@@ -236,93 +87,233 @@ static int hear_one(struct supervisor *s, size_t i, struct err *err)
 	return err_wrap(err, "cannot start instance %u", instance->index);
 }
 
-/* All are forked before the first is heard, so that they start together. */
-static int start_all(struct supervisor *s, struct err *err)
+static void note_failed_start(struct supervisor *s, size_t i, int code)
 {
-	struct err other;
-	int r = 0;
+	if (s->failure)
+		return;
+	s->failure = code;
+	s->outcome.first_failed = (int)i;
+}
 
-	for (size_t i = 0; i < s->count && !r; i++) {
-		r = start_one(s, i, err);
+/* All that are due are forked before the first is heard, so that they start together. */
+static void start_due(struct supervisor *s)
+{
+	const uint64_t now = clock_now_ns();
+	struct err other;
+
+	for (size_t i = 0; s->to_start && i < s->count && !s->failure; i++) {
+		int r;
+
+		if (s->members[i].start_due > now)
+			continue;
+		s->members[i].start_due = CLOCK_NEVER;
+		s->to_start--;
+		r = start_one(s, i, s->err);
 		if (r < 0)
-			s->first_failed = (int)i;
+			note_failed_start(s, i, r);
 	}
 	for (size_t i = 0; i < s->count; i++) {
-		int heard = hear_one(s, i, r ? &other : err);
+		int heard = hear_one(s, i, s->failure ? &other : s->err);
 
-		if (heard < 0 && !r) {
-			s->first_failed = (int)i;
-			r = heard;
+		if (heard < 0)
+			note_failed_start(s, i, heard);
+	}
+	if (s->failure) {
+		ends_stop_all(s);
+	} else if (!s->told_started && !s->to_start && !s->ending) {
+		s->told_started = true;
+		supervisor_tell(s, (struct launch_event){ .kind = LAUNCH_STARTED });
+	}
+}
+
+/* When something is to be done that no event tells of. */
+static uint64_t next_due(const struct supervisor *s)
+{
+	uint64_t due = clock_earlier(clock_earlier(s->kill_at, s->timeout_at), orphans_due(s));
+
+	for (size_t i = 0; s->to_start && i < s->count; i++)
+		due = clock_earlier(due, s->members[i].start_due);
+	return due;
+}
+
+static void do_due(struct supervisor *s)
+{
+	const uint64_t now = clock_now_ns();
+
+	if (s->timeout_at <= now) {
+		s->timeout_at = CLOCK_NEVER;
+		if (s->alive || s->to_start) {
+			s->outcome.timed_out = true;
+			supervisor_tell(s, (struct launch_event){ .kind = LAUNCH_TIMED_OUT });
+			ends_stop_all(s);
 		}
 	}
-	return r;
+	if (s->kill_at <= now)
+		ends_kill_all(s);
+	orphans_kill_due(s);
+	if (s->to_start)
+		start_due(s);
+}
+
+/* As epoll_wait() takes it, rounded up: waking too early would be waking twice. */
+static int wait_ms(uint64_t due)
+{
+	const uint64_t now = clock_now_ns();
+	uint64_t ms;
+
+	if (due == CLOCK_NEVER)
+		return -1;
+	ms = due > now ? (due - now + 999999U) / 1000000U : 0;
+	return ms > INT_MAX ? INT_MAX : (int)ms;
+}
+
+/* Wait for one thing to happen, or for the moment to do something. */
+static void step(struct supervisor *s)
+{
+	struct epoll_event event;
+
+	if (epoll_wait(s->epoll_fd, &event, 1, wait_ms(next_due(s))) == 1) {
+		if (event.data.u64 == SOURCE_SIGNALS) {
+			commands_take(s);
+		} else {
+			s->outcome.guard_lost = true;
+			(void)epoll_ctl(s->epoll_fd, EPOLL_CTL_DEL, s->orders->guard_fd, NULL);
+			ends_kill_all(s);
+		}
+	}
+	do_due(s);
+}
+
+static void run(struct supervisor *s)
+{
+	start_due(s);
+	for (;;) {
+		if (!s->alive && !s->to_start) {
+			orphans_look(s);
+			if (!orphans_left(s))
+				return;
+		}
+		step(s);
+	}
+}
+
+static int open_null(struct supervisor *s, struct err *err)
+{
+	if (s->count < 2)
+		return 0;
+	s->common.null_fd = child_fd_above_stdio(open("/dev/null", O_RDONLY | O_CLOEXEC));
+	if (s->common.null_fd >= 0)
+		return 0;
+	(void)err_errno(err, s->common.null_fd, "cannot open '/dev/null'");
+	return err->code = -EIO; /* ENOENT and EACCES would speak of the program */
 }
 
 static int prepare(struct supervisor *s, struct err *err)
 {
+	const uint64_t now = clock_now_ns();
 	int r = 0;
 
 	s->members = calloc(s->count, sizeof(*s->members));
 	if (!s->members || order_init(&s->order, s->count) < 0)
 		return err_nomem(err);
-	for (size_t i = 0; i < s->count; i++)
+	for (size_t i = 0; i < s->count; i++) {
 		s->members[i].report_fd = -1;
+		s->members[i].start_due = now + i * s->orders->stagger_ms * 1000000ULL;
+	}
+	s->to_start = s->count;
+	if (s->orders->timeout_ms)
+		s->timeout_at = now + s->orders->timeout_ms * 1000000U;
 	for (size_t i = 0; i < s->count && !r; i++)
 		r = bind_prepare(s->children[i].instance, &s->members[i].bind, err);
-	if (r < 0)
-		return r;
-	if (s->count < 2)
-		return 0;
-	s->common.null_fd = child_fd_above_stdio(open("/dev/null", O_RDONLY | O_CLOEXEC));
-	if (s->common.null_fd < 0) {
-		(void)err_errno(err, s->common.null_fd, "cannot open '/dev/null'");
-		return err->code = -EIO; /* ENOENT and EACCES would speak of the program */
-	}
-	return 0;
+	return r < 0 ? r : open_null(s, err);
+}
+
+static int watch_fd(struct supervisor *s, int fd, enum source source, struct err *err)
+{
+	struct epoll_event event = { .events = EPOLLIN, .data.u64 = source };
+
+	return epoll_ctl(s->epoll_fd, EPOLL_CTL_ADD, fd, &event) < 0 ? err_errno(err, -errno, "cannot wait for events")
+								     : 0;
+}
+
+/* Descriptors to wait on; signals must be blocked already. */
+static int open_events(struct supervisor *s, struct err *err)
+{
+	int r = 0;
+
+	s->epoll_fd = child_fd_above_stdio(epoll_create1(EPOLL_CLOEXEC));
+	s->signal_fd = child_fd_above_stdio(signalfd(-1, &s->signals.taken, SFD_CLOEXEC | SFD_NONBLOCK));
+	if (s->epoll_fd < 0 || s->signal_fd < 0)
+		return err_errno(err, s->epoll_fd < 0 ? s->epoll_fd : s->signal_fd, "cannot wait for events");
+	r = watch_fd(s, s->signal_fd, SOURCE_SIGNALS, err);
+	if (r == 0 && s->orders->guard_fd >= 0)
+		r = watch_fd(s, s->orders->guard_fd, SOURCE_GUARD, err);
+	return r;
 }
 
 static void supervisor_clear(struct supervisor *s)
 {
+	const int fds[] = { s->common.null_fd, s->epoll_fd, s->signal_fd };
+
 	for (size_t i = 0; s->members && i < s->count; i++)
 		bind_orders_clear(&s->members[i].bind);
 	free(s->members);
+	free(s->orphans);
 	order_clear(&s->order, s->count);
-	if (s->common.null_fd >= 0)
-		(void)close(s->common.null_fd);
+	for (size_t i = 0; i < ARRAY_SIZE(fds); i++) {
+		if (fds[i] >= 0)
+			(void)close(fds[i]);
+	}
+}
+
+/* From here on signals are ours, and orphans come to us, until all is over. */
+static int run_as_subreaper(struct supervisor *s)
+{
+	int before = 0, r;
+
+	(void)prctl(PR_GET_CHILD_SUBREAPER, &before);
+	(void)prctl(PR_SET_CHILD_SUBREAPER, 1);
+	signals_block(&s->signals);
+	s->common.mask = s->signals.mask;
+	s->common.sigchld = s->signals.sigchld;
+	r = open_events(s, s->err);
+	if (r == 0)
+		run(s);
+	signals_restore(&s->signals);
+	(void)prctl(PR_SET_CHILD_SUBREAPER, before);
+	return r < 0 ? r : s->failure;
 }
 
 int launch_supervise(const struct launch_program *program, const struct launch_child *children, size_t count,
-		     const struct launch_watch *watch, struct launch_end *ends, int *ret_first_failed, struct err *err)
+		     const struct launch_orders *orders, const struct launch_watch *watch, struct launch_end *ends,
+		     struct launch_outcome *ret_outcome, struct err *err)
 {
 	cleanup_exec struct exec_orders exec = { .program = NULL };
 	cleanup_(supervisor_clear) struct supervisor s = {
 		.program = program,
 		.children = children,
+		.orders = orders,
+		.watch = watch,
 		.ends = ends,
 		.count = count,
-		.first_failed = -1,
+		.outcome = { .first_failed = -1 },
+		.kill_at = CLOCK_NEVER,
+		.timeout_at = CLOCK_NEVER,
 		.order = { .epoll_fd = -1 },
+		.epoll_fd = -1,
+		.signal_fd = -1,
 		.common = { .exec = &exec, .null_fd = -1 },
+		.err = err,
 	};
 	int r;
 
 	for (size_t i = 0; i < count; i++)
-		ends[i] = (struct launch_end){ .pid = 0 };
+		ends[i] = (struct launch_end){ .exit_code = -1 };
 	r = exec_prepare(program, &exec, err);
-	if (r < 0)
-		return r;
-	r = prepare(&s, err);
-	if (r < 0)
-		return r;
-	block_signals(&s);
-	r = start_all(&s, err);
-	if (r < 0)
-		stop_all(&s);
-	else if (watch->started)
-		watch->started(ends, count, watch->context);
-	while (s.alive)
-		step(&s);
-	restore_signals(&s);
-	*ret_first_failed = s.first_failed;
+	if (r == 0)
+		r = prepare(&s, err);
+	if (r == 0)
+		r = run_as_subreaper(&s);
+	*ret_outcome = s.outcome;
 	return r;
 }

@@ -37,7 +37,9 @@ long now_ms(void)
 
 void bench_init(struct bench *bench, const char *script, size_t count)
 {
-	*bench = (struct bench){ .dir = "/tmp/fettle-super-XXXXXX", .script = script, .count = count };
+	*bench = (struct bench){
+		.dir = "/tmp/fettle-super-XXXXXX", .script = script, .count = count, .orders = { .guard_fd = -1 }
+	};
 	assert_non_null(mkdtemp(bench->dir));
 	bench->outcome = mmap(NULL, sizeof(*bench->outcome), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	assert_ptr_not_equal(bench->outcome, MAP_FAILED);
@@ -83,11 +85,12 @@ static bool same_mask(const sigset_t *a, const sigset_t *b)
 
 static struct outcome *outcome_now; /* a callback's context is const */
 
-static void started(const struct launch_end *ends, size_t count, const void *context)
+static void tell(const struct launch_event *event, const void *context)
 {
 	assert_ptr_equal(context, outcome_now);
-	for (size_t i = 0; i < count; i++)
-		outcome_now->told_started += ends[i].pid > 0;
+	for (size_t i = 0; event->kind == LAUNCH_STARTED && i < event->count; i++)
+		outcome_now->told_started += event->ends[i].pid > 0;
+	outcome_now->restarts += event->kind == LAUNCH_RESTARTS;
 }
 
 /* The supervisor's process. */
@@ -97,7 +100,7 @@ static int supervise(const struct bench *bench)
 	const struct launch_program program = { bench->path ? bench->path : "/bin/sh",
 						bench->path ? bench->argv : shell_argv };
 	struct outcome *outcome = bench->outcome;
-	const struct launch_watch watch = { .started = started, .context = outcome };
+	const struct launch_watch watch = { .tell = tell, .context = outcome };
 	struct launch_child children[INSTANCES];
 	struct launch_end ends[INSTANCES];
 	char index[INSTANCES][8], dir[48];
@@ -122,7 +125,8 @@ static int supervise(const struct bench *bench)
 	}
 	(void)sigprocmask(SIG_BLOCK, NULL, &before);
 	outcome->result =
-		launch_supervise(&program, children, bench->count, &watch, ends, &outcome->first_failed, &err);
+		launch_supervise(&program, children, bench->count, &bench->orders, &watch, ends, &outcome->went, &err);
+	outcome->first_failed = outcome->went.first_failed;
 	(void)sigprocmask(SIG_BLOCK, NULL, &after);
 	outcome->mask_restored = same_mask(&before, &after);
 	keep(outcome, ends, bench->count);

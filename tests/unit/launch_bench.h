@@ -6,7 +6,7 @@
 #pragma once
 
 #include "base/err.h"
-#include "launch/launch.h"
+#include "launch/supervise.h"
 #include "launch_help.h"
 
 enum { INSTANCES = 4 };
@@ -15,10 +15,12 @@ enum { INSTANCES = 4 };
 struct outcome {
 	int result;
 	int first_failed;
+	struct launch_outcome went;
 	struct launch_end ends[INSTANCES]; /* bitmaps of the grants are gone; see `granted` */
 	char granted[INSTANCES][32];
 	char text[sizeof(((struct err *)0)->text)];
 	bool mask_restored;
+	unsigned restarts;     /* events of LAUNCH_RESTARTS */
 	unsigned told_started; /* children with a pid when launch_watch was told; 0: never told */
 };
 
@@ -33,6 +35,7 @@ struct bench {
 	size_t count;
 	struct plan_instance instances[INSTANCES];
 	const char *extra[INSTANCES]; /* one more variable; may be NULL */
+	struct launch_orders orders;
 	const char *unpinned; /* the variable in its place where the CPUs are not granted; NULL: no such environment */
 	int (*before)(void);  /* done in the supervisor first; may be NULL */
 };

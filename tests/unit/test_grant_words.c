@@ -4,7 +4,7 @@
 #include "base/err.h"
 #include "base/text.h"
 #include "cli/grant_words.h"
-#include "launch/launch.h"
+#include "launch/supervise.h"
 #include "launch_help.h"
 
 #include <setjmp.h>

@@ -62,6 +62,19 @@ static hwloc_bitmap_t nearest(const struct sysroot *root, const struct cgroup_pa
 	}
 }
 
+int cpuset_of_process(const struct sysroot *root, const struct mounts *mounts, const char *memberships, pid_t pid,
+		      hwloc_bitmap_t *ret_pus_os)
+{
+	struct cgroup_path path = { NULL };
+	int r = cgroup_path_find(root, mounts, memberships, "cpuset", pid, &path);
+
+	if (r < 0)
+		return r == -ENOMEM ? r : 0;
+	*ret_pus_os = nearest(root, &path);
+	free(path.dir);
+	return 0;
+}
+
 int cpuset_read(const struct sysroot *root, const struct machine *machine, pid_t pid, hwloc_bitmap_t *ret_pus_os,
 		struct err *err)
 {

@@ -11,6 +11,7 @@
 
 struct err;
 struct machine;
+struct mounts;
 struct sysroot;
 
 /*
@@ -19,6 +20,10 @@ struct sysroot;
  */
 int cpuset_read(const struct sysroot *root, const struct machine *machine, pid_t pid, hwloc_bitmap_t *ret_pus_os,
 		struct err *err);
+
+/* The same for any process, whose /proc/PID/cgroup is `memberships`; NULL: no cpuset says. Returns 0 or -ENOMEM. */
+int cpuset_of_process(const struct sysroot *root, const struct mounts *mounts, const char *memberships, pid_t pid,
+		      hwloc_bitmap_t *ret_pus_os);
 
 /* The same for us on the live machine; another machine is taken for one cpuset. For who asks only: it reads files. */
 int machine_read_cpuset(const struct machine *machine, hwloc_bitmap_t *ret_pus_os, struct err *err);

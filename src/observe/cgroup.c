@@ -4,6 +4,7 @@
 #include "base/cleanup.h"
 #include "base/text.h"
 #include "machine/cgroup_path.h"
+#include "machine/cpuset.h"
 #include "machine/limits.h"
 #include "machine/mounts.h"
 #include "observe/proc.h"
@@ -136,12 +137,18 @@ int cgroup_finish(const struct observe_request *request, const struct observed_p
 	r = mounts_read(request->root, &mounts);
 	if (r < 0)
 		return r == -ENOMEM ? r : 0;
+	hwloc_bitmap_free(cgroup->cpuset_os);
+	cgroup->cpuset_os = NULL;
+	if (cpuset_of_process(request->root, &mounts, process->cgroup, process->pid, &cgroup->cpuset_os) < 0)
+		return -ENOMEM;
 	return cgroup_limits_of(request->root, &mounts, process->cgroup, process->pid, &cgroup->quota_milli,
 				&cgroup->memory_limit_bytes);
 }
 
 void cgroup_clear(struct observed_cgroup *cgroup)
 {
+	hwloc_bitmap_free(cgroup->cpuset_os);
+	cgroup->cpuset_os = NULL;
 	fact_clear(&cgroup->quota_milli);
 	fact_clear(&cgroup->memory_limit_bytes);
 	fact_clear(&cgroup->used_bytes);

@@ -14,6 +14,7 @@
 /* A cgroup that an instance runs in. */
 struct observed_cgroup {
 	struct fact quota_milli, memory_limit_bytes;
+	hwloc_bitmap_t cpuset_os;                              /* NULL: no cpuset says; owned */
 	struct fact periods[2], throttled[2], throttled_ns[2]; /* at the first and the last look */
 	struct fact used_bytes;                                /* that cannot be given back: without the page cache */
 	struct fact ooms[2];                                   /* processes killed for want of memory */
@@ -66,6 +67,7 @@ struct observation {
 	struct observed_neighbour *neighbours; /* by pid */
 	size_t neighbour_count, neighbour_capacity;
 	hwloc_bitmap_t online_os;                  /* NULL: not known */
+	struct fact uptime_ms;                     /* since the machine started, at the last look */
 	struct fact numa_balancing;                /* the kernel's setting */
 	struct fact pressure_cpu, pressure_memory; /* 1/1000 percent of the last 10 s */
 

@@ -75,6 +75,7 @@ struct observed_process {
 
 	struct observed_thread *threads;
 	size_t thread_count, thread_capacity;
+	uint64_t ticks;                               /* what all its threads ran since it started, ended ones too */
 	uint64_t child_ticks_first, child_ticks_last; /* of children it has waited for */
 
 	bool deep; /* what follows was looked for */

@@ -120,6 +120,7 @@ static int take_process(const struct observe_request *request, struct observatio
 	}
 	process->parent = line->parent;
 	memcpy(process->name, line->name, sizeof(process->name));
+	process->ticks = line->ticks;
 	process->child_ticks_last = line->child_ticks;
 	process->looked = observation->looks;
 	r = line->state == 'Z' ? -ESRCH : threads_look(request, observation, process);

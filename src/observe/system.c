@@ -176,6 +176,23 @@ static int read_pressure(const struct observe_request *request, const char *path
 	return fact_set(fact, FACT_KNOWN, whole * 1000 + cents * 10, path, text);
 }
 
+/* "SECONDS.HUNDREDTHS IDLE" */
+static int read_uptime(const struct observe_request *request, struct observation *observation)
+{
+	static const char path[] = "/proc/uptime";
+	cleanup_free char *text = NULL;
+	uint64_t seconds, cents;
+	const char *at;
+	int r = sysroot_read(request->root, path, &text);
+
+	at = r == 0 ? text : NULL;
+	if (r == -ENOMEM)
+		return r;
+	if (!at || !proc_take(&at, 10, &seconds) || *at++ != '.' || !proc_take(&at, 10, &cents))
+		return fact_set(&observation->uptime_ms, FACT_UNKNOWN, 0, path, NULL);
+	return fact_set(&observation->uptime_ms, FACT_KNOWN, seconds * 1000 + cents * 10, path, NULL);
+}
+
 int system_finish(const struct observe_request *request, struct observation *observation)
 {
 	int r = read_online(request, observation);
@@ -184,6 +201,8 @@ int system_finish(const struct observe_request *request, struct observation *obs
 		r = read_clocks(request, observation);
 	if (r == 0)
 		r = read_balancing(request, observation);
+	if (r == 0)
+		r = read_uptime(request, observation);
 	if (r == 0)
 		r = read_pressure(request, "/proc/pressure/cpu", &observation->pressure_cpu);
 	return r < 0 ? r : read_pressure(request, "/proc/pressure/memory", &observation->pressure_memory);

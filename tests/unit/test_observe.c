@@ -202,7 +202,7 @@ static void nobody_there_is_an_error_and_a_file_that_is_refused_is_a_gap(void **
 	const int pids[] = { 20 }, missing[] = { 99 };
 	struct observation *none = NULL;
 	struct err err = { 0 };
-	bool environ = false, maps = false;
+	bool environment = false, maps = false;
 
 	scene_process(fixture->dir, 1, &(struct scene_thread){ .tid = 20, .name = "prog" });
 	scene_open(fixture->dir, missing, 1, &fixture->root, &fixture->request);
@@ -213,11 +213,11 @@ static void nobody_there_is_an_error_and_a_file_that_is_refused_is_a_gap(void **
 	look(fixture);
 	finish(fixture);
 	for (size_t i = 0; i < fixture->observation->gap_count; i++) {
-		environ |= strcmp(fixture->observation->gaps[i].path, "/proc/20/environ") == 0;
+		environment |= strcmp(fixture->observation->gaps[i].path, "/proc/20/environ") == 0;
 		maps |= strcmp(fixture->observation->gaps[i].path, "/proc/20/maps") == 0;
 		assert_int_equal(fixture->observation->gaps[i].code, -ENOENT);
 	}
-	assert_true(environ);
+	assert_true(environment);
 	assert_true(maps);
 	assert_false(process(fixture, 20)->objects_known);
 	assert_false(process(fixture, 20)->owners[SYMBOL_MALLOC].known);

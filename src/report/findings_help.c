@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the tests of findings share. */
+#include "report/finding_rule.h"
+
+#include "base/cleanup.h"
+#include "base/cpulist.h"
+#include "base/environ.h"
+
+#include <stdarg.h>
+
+enum { SHOWN_MOST = 6 };
+
+void finding_show(struct finding_say *say, const char *format, ...)
+{
+	char *line = NULL;
+	va_list args;
+
+	va_start(args, format);
+	if (vasprintf(&line, format, args) < 0)
+		line = NULL;
+	va_end(args);
+	if (words_take(&say->evidence, line) < 0)
+		say->failed = true;
+}
+
+bool finding_show_some(struct finding_say *say)
+{
+	if (say->shown == SHOWN_MOST) {
+		say->left_out++;
+		return false;
+	}
+	say->shown++;
+	return true;
+}
+
+void finding_show_rest(struct finding_say *say, const char *what)
+{
+	if (say->left_out)
+		finding_show(say, "and %u more %s", say->left_out, what);
+	say->shown = 0;
+	say->left_out = 0;
+}
+
+void finding_show_fact(struct finding_say *say, const struct fact *fact)
+{
+	if (fact->raw)
+		finding_show(say, "%s: %s", fact->source, fact->raw);
+	else
+		finding_show(say, "%s: %llu", fact->source, (unsigned long long)fact->value);
+}
+
+bool finding_next_thread(const struct observation *observation, int instance_idx, struct thread_walk *walk)
+{
+	for (; walk->next_process < observation->process_count; walk->next_process++, walk->next_thread = 0) {
+		const struct observed_process *process = &observation->processes[walk->next_process];
+
+		if (process->instance_idx != instance_idx || process->gone)
+			continue;
+		while (walk->next_thread < process->thread_count) {
+			const struct observed_thread *thread = &process->threads[walk->next_thread++];
+
+			if (thread->gone)
+				continue;
+			walk->process = process;
+			walk->thread = thread;
+			return true;
+		}
+	}
+	return false;
+}
+
+void finding_list(struct text *text, hwloc_const_bitmap_t set)
+{
+	cleanup_free char *list = cpulist_text(set);
+
+	if (list)
+		text_add(text, "%s", list);
+	else
+		text->failed = true;
+}
+
+const char *finding_variable(const struct finding_input *in, const char *name)
+{
+	return environ_value((const char *const *)in->main->environment, name);
+}
+
+unsigned finding_waited_milli(const struct finding_input *in)
+{
+	struct thread_walk walk = { 0 };
+	unsigned sum = 0;
+
+	while (finding_next_thread(in->observation, in->instance_idx, &walk)) {
+		if (thread_computes(in->observation, walk.thread))
+			sum += thread_wanted_milli(in->observation, walk.thread) -
+			       thread_ran_milli(in->observation, walk.thread);
+	}
+	return sum;
+}

@@ -27,6 +27,15 @@ static const struct option run_rows[] = {
 };
 static const struct option_table run_options = { "Saved plan", run_rows, 1 };
 
+static const struct option inspect_rows[] = {
+	{ "all", NULL, "all that fettle started and we may see", OPTION_FLAG, .offset = offsetof(struct options, all) },
+	{ "watch", "SECONDS", "look again every so many seconds, until it ends", OPTION_COUNT,
+	  .offset = offsetof(struct options, watch_s) },
+	{ "require", NULL, "exit with 3 when something is found", OPTION_FLAG,
+	  .offset = offsetof(struct options, require) },
+};
+static const struct option_table inspect_options = { "Looking", inspect_rows, 3 };
+
 static const struct option doctor_rows[] = {
 	{ "require", NULL, "exit with 3 when something costs speed", OPTION_FLAG,
 	  .offset = offsetof(struct options, require) },
@@ -47,6 +56,7 @@ static const struct option_table *const run_tables[] = {
 	&planning_options, &instance_options, &settings_options, &purpose_options, &run_options, &supervision_options,
 	&machine_options,  &common_options,   &cache_options,    &help_options,    NULL
 };
+static const struct option_table *const inspect_tables[] = { &inspect_options, &common_options, &help_options, NULL };
 static const struct option_table *const plain_tables[] = { &help_options, NULL };
 static const struct option_table *const completion_tables[] = { &completion_options, &help_options, NULL };
 
@@ -105,6 +115,21 @@ static const struct command doctor_command = {
 	.run = cmd_doctor,
 };
 
+static const struct command inspect_command = {
+	.name = "inspect",
+	.summary = "what a running program really does, and what is wrong",
+	.usage = "[options] [--] <pid|name>",
+	.about =
+		"Looks at a running program and all its children for a second: where its threads run and which of them "
+		"compute, which libraries answer, where its memory is. What differs from its plan, or from what fettle "
+		"would have planned, is named, with evidence and remedy. Stops and changes nothing.",
+	.example = "fettle inspect --require python3",
+	.manual = "fettle-inspect(1)",
+	.tables = inspect_tables,
+	.failure = EXIT_FAILED,
+	.run = cmd_inspect,
+};
+
 static const struct command help_command = {
 	.name = "help",
 	.summary = "this help, or that of a command",
@@ -142,7 +167,7 @@ static const struct command completion_command = {
 };
 
 const struct command *const commands[] = {
-	&machine_command, &doctor_command,  &plan_command,       &run_command,
+	&machine_command, &doctor_command,  &plan_command,       &run_command, &inspect_command,
 	&help_command,    &version_command, &completion_command, NULL,
 };
 

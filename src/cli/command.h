@@ -61,6 +61,7 @@ int cmd_machine(struct invocation *invocation);
 int cmd_doctor(struct invocation *invocation);
 int cmd_plan(struct invocation *invocation);
 int cmd_run(struct invocation *invocation);
+int cmd_inspect(struct invocation *invocation);
 int cmd_help(struct invocation *invocation);
 int cmd_version(struct invocation *invocation);
 int cmd_completion(struct invocation *invocation);

@@ -41,8 +41,10 @@ struct options {
 	struct layers *layers; /* what the command line rests on (layers.h); NULL: nothing; owned */
 	const char *plan_file; /* run */
 	struct supervision supervision;
-	bool require; /* doctor */
-	bool list;    /* completion */
+	bool require;     /* doctor, inspect */
+	bool all;         /* inspect */
+	unsigned watch_s; /* inspect; 0: look once */
+	bool list;        /* completion */
 };
 
 extern const struct option_table machine_options;     /* which machine, and what of it */

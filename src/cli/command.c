@@ -42,6 +42,18 @@ static const struct option doctor_rows[] = {
 };
 static const struct option_table doctor_options = { "Judging", doctor_rows, 1 };
 
+static const struct option onednn_rows[] = {
+	{ "capacity", "N", "what the primitive cache could hold in that run", OPTION_COUNT,
+	  .offset = offsetof(struct options, capacity) },
+	{ "top", "N", "single primitives to name, the longest first (10)", OPTION_COUNT,
+	  .offset = offsetof(struct options, top) },
+	{ "folded", "FILE", "also write folded stacks for a flame graph; -: on standard output", OPTION_FILE,
+	  .offset = offsetof(struct options, folded) },
+	{ "save", "NAME|FILE", "keep the recommended capacity in a profile for 'run'", OPTION_FILE,
+	  .offset = offsetof(struct options, save) },
+};
+static const struct option_table onednn_options = { "oneDNN", onednn_rows, 4 };
+
 const struct option_table *const global_tables[] = { &machine_options, &common_options, &version_options, NULL };
 
 static const struct option_table *const machine_tables[] = { &machine_options, &picture_options, &capture_options,
@@ -57,6 +69,7 @@ static const struct option_table *const run_tables[] = {
 	&machine_options,  &common_options,   &cache_options,    &help_options,    NULL
 };
 static const struct option_table *const inspect_tables[] = { &inspect_options, &common_options, &help_options, NULL };
+static const struct option_table *const onednn_tables[] = { &onednn_options, &common_options, &help_options, NULL };
 static const struct option_table *const plain_tables[] = { &help_options, NULL };
 static const struct option_table *const completion_tables[] = { &completion_options, &help_options, NULL };
 
@@ -130,6 +143,20 @@ static const struct command inspect_command = {
 	.run = cmd_inspect,
 };
 
+static const struct command onednn_command = {
+	.name = "onednn",
+	.summary = "where a program's time in oneDNN went, and its cache's size",
+	.usage = "[options] <file>|-",
+	.about = "Reads what oneDNN prints under ONEDNN_VERBOSE: time by kind and implementation, layouts, reference "
+		 "kernels, and from the creations of this one run the hit rate of the primitive cache at every "
+		 "capacity. Lines that are not oneDNN's are passed over.",
+	.example = "ONEDNN_VERBOSE=2 python3 serve.py | fettle onednn -",
+	.manual = "fettle-onednn(1)",
+	.tables = onednn_tables,
+	.failure = EXIT_FAILED,
+	.run = cmd_onednn,
+};
+
 static const struct command help_command = {
 	.name = "help",
 	.summary = "this help, or that of a command",
@@ -167,8 +194,8 @@ static const struct command completion_command = {
 };
 
 const struct command *const commands[] = {
-	&machine_command, &doctor_command,  &plan_command,       &run_command, &inspect_command,
-	&help_command,    &version_command, &completion_command, NULL,
+	&machine_command, &doctor_command, &plan_command,    &run_command,        &inspect_command,
+	&onednn_command,  &help_command,   &version_command, &completion_command, NULL,
 };
 
 void invocation_clear(struct invocation *invocation)

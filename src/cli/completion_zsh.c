@@ -58,6 +58,8 @@ void completion_zsh(struct text *text)
 		completion_options(*c, add_option, text);
 		if ((*c)->run == cmd_run || (*c)->run == cmd_plan || (*c)->run == cmd_machine)
 			text_add(text, " \\\n\t\t'1:program:_command_names -e' \\\n\t\t'*::arguments:_normal'");
+		if ((*c)->run == cmd_onednn)
+			text_add(text, " \\\n\t\t'1:stream:_files'");
 		if ((*c)->run == cmd_completion)
 			text_add(text, " \\\n\t\t'1:shell:(bash zsh fish)'");
 		if ((*c)->run == cmd_help)

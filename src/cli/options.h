@@ -36,8 +36,10 @@ struct options {
 	bool no_cache;       /* plan, run */
 	const char *capture; /* machine */
 	bool with_hostname;
-	const char *why;       /* plan */
-	const char *save;      /* plan */
+	const char *why;    /* plan */
+	const char *save;   /* plan, onednn */
+	const char *folded; /* onednn */
+	unsigned top, capacity;
 	struct layers *layers; /* what the command line rests on (layers.h); NULL: nothing; owned */
 	const char *plan_file; /* run */
 	struct supervision supervision;

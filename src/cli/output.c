@@ -260,6 +260,11 @@ void output_line(const char *format, ...)
 		(void)write_all(STDERR_FILENO, line.data, line.length);
 }
 
+int output_stderr(const char *text)
+{
+	return write_all(STDERR_FILENO, text, strlen(text));
+}
+
 int output_failure(int exit_code, const struct err *err)
 {
 	output_line("%s%s%s", err->text, err->hint[0] ? "; hint: " : "", err->hint);

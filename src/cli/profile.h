@@ -51,4 +51,10 @@ int profile_add(const struct profile *profile, const struct options *command_lin
 int profile_save(const char *name, const struct options *options, const struct option_found *command_line,
 		 char **ret_path, struct err *err);
 
+/*
+ * Put a whole number into profile `name`: into the file that is there, which keeps its other keys, or into a new one.
+ * Returns 0, or -errno, of a file that is no profile too; the caller frees `*ret_path`.
+ */
+int profile_save_number(const char *name, const char *key, unsigned number, char **ret_path, struct err *err);
+
 void profile_free(struct profile *profile);

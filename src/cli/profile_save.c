@@ -104,21 +104,49 @@ static json_t *document(const struct options *options, const struct option_found
 	return NULL;
 }
 
+static int write_profile(const json_t *object, const char *path, struct err *err)
+{
+	cleanup_free char *dumped = json_dumps(object, JSON_INDENT(4)), *text = NULL;
+	int r = dumped && asprintf(&text, "%s\n", dumped) >= 0 ? make_folders(path, err) : err_nomem(err);
+
+	return r < 0 ? r : output_write(path, text, err);
+}
+
 int profile_save(const char *name, const struct options *options, const struct option_found *command_line,
 		 char **ret_path, struct err *err)
 {
 	const struct layers *layers = options->layers;
-	cleanup_free char *path = NULL, *dumped = NULL, *text = NULL;
+	cleanup_free char *path = NULL;
 	json_t *object = document(options, layers ? &layers->found : command_line, layers ? layers->purpose_words : 0);
 	int r = object ? profile_path(name, &path, err) : err_nomem(err);
 
-	if (r == 0) {
-		dumped = json_dumps(object, JSON_INDENT(4));
-		r = dumped && asprintf(&text, "%s\n", dumped) >= 0 ? make_folders(path, err) : err_nomem(err);
-	}
+	if (r == 0)
+		r = write_profile(object, path, err);
 	json_decref(object);
 	if (r == 0)
-		r = output_write(path, text, err);
+		*ret_path = TAKE(path);
+	return r;
+}
+
+int profile_save_number(const char *name, const char *key, unsigned number, char **ret_path, struct err *err)
+{
+	cleanup_free char *path = NULL;
+	struct profile *profile = NULL;
+	json_t *object = NULL;
+	int r = profile_path(name, &path, err);
+
+	if (r < 0)
+		return r;
+	if (access(path, F_OK) == 0)
+		r = profile_read(name, &profile, err);
+	if (r == 0) {
+		object = profile ? json_incref(profile->values) : json_object();
+		r = (profile ? 0 : json_object_set_new(object, "schema", json_string(PROFILE_SCHEMA))) |
+		    json_object_set_new(object, key, json_integer(number));
+		r = r ? err_nomem(err) : write_profile(object, path, err);
+	}
+	json_decref(object);
+	profile_free(profile);
 	if (r == 0)
 		*ret_path = TAKE(path);
 	return r;

@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/cmd_onednn.h"
+
+#include "base/cleanup.h"
+#include "base/err.h"
+#include "base/text.h"
+#include "cli/colour.h"
+#include "cli/onednn_text.h"
+#include "cli/output.h"
+#include "cli/profile.h"
+#include "onednn/advice.h"
+
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { SHAPES_USUAL = 10, READ_BYTES = 128 << 10 };
+
+int onednn_check_options(const struct options *options, struct err *err)
+{
+	if (options->capacity > ONEDNN_CAPACITY_MAX)
+		return err_set(err, -EINVAL, "--capacity %u: oneDNN's limit is %d", options->capacity,
+			       ONEDNN_CAPACITY_MAX);
+	if (options->folded && options->output && strcmp(options->folded, options->output) == 0)
+		return err_set(err, -EINVAL, "options '--folded' and '--output' name the same file '%s'",
+			       options->folded);
+	return 0;
+}
+
+static char *as_json(const struct onednn_profile *profile, const struct onednn_advice *advice, size_t shapes)
+{
+	json_t *document = onednn_to_json(profile, advice, shapes);
+	/* Times are sums of six digits each. */
+	cleanup_free char *dump =
+		document ? json_dumps(document, JSON_INDENT(2) | JSON_PRESERVE_ORDER | JSON_REAL_PRECISION(12)) : NULL;
+	struct text text = TEXT_INIT;
+
+	json_decref(document);
+	if (!dump)
+		return NULL;
+	text_add(&text, "%s\n", dump);
+	return text_take(&text);
+}
+
+static char *as_text(const struct onednn_profile *profile, const struct onednn_advice *advice,
+		     const struct options *options, size_t shapes, bool to_stderr)
+{
+	struct text text = TEXT_INIT;
+
+	if (options->quiet)
+		onednn_text_short(profile, advice, &text);
+	else
+		onednn_text(profile, advice, shapes, to_stderr ? &colour_none : colour_of(options), &text);
+	return text_take(&text);
+}
+
+/* --folded. */
+static int write_folded(const struct onednn_profile *profile, const char *path, struct err *err)
+{
+	cleanup_text struct text text = TEXT_INIT;
+	cleanup_free char *data = NULL;
+
+	onednn_folded(profile, &text);
+	data = text_take(&text);
+	return data ? output_write(strcmp(path, "-") == 0 ? NULL : path, data, err) : err_nomem(err);
+}
+
+/* --save: the recommendation for 'fettle run --profile'. */
+static int save_profile(const struct onednn_advice *advice, const char *name, struct err *err)
+{
+	cleanup_free char *path = NULL;
+	int r;
+
+	if (!advice->worth)
+		return err_set(err, -ENODATA, "nothing to save in profile '%s': %s", name,
+			       advice->sizing.recommended ? "the default of 1024 does as well" : advice->why);
+	r = profile_save_number(name, "onednn-cache", advice->sizing.recommended, &path, err);
+	if (r == 0)
+		output_line("profile '%s' has onednn-cache %u", path, advice->sizing.recommended);
+	return r;
+}
+
+int onednn_tell(const struct invocation *invocation, struct onednn_profile *profile, unsigned capacity,
+		const char *flags, bool to_stderr)
+{
+	const struct options *options = &invocation->options;
+	cleanup_onednn_advice struct onednn_advice advice = { .why = NULL };
+	cleanup_free char *result = NULL;
+	size_t shapes = options->top ? options->top : SHAPES_USUAL;
+	struct err err = { 0 };
+
+	if (onednn_profile_end(profile, &err) < 0 ||
+	    onednn_advise(profile, options->capacity ? options->capacity : capacity, flags, &advice, &err) < 0 ||
+	    (options->folded && write_folded(profile, options->folded, &err) < 0) ||
+	    (options->save && save_profile(&advice, options->save, &err) < 0))
+		return output_failure(EXIT_FAILED, &err);
+	if (options->folded && strcmp(options->folded, "-") == 0 && !options->output)
+		return EXIT_OK; /* standard output is the stacks' */
+	result = options->json ? as_json(profile, &advice, shapes)
+			       : as_text(profile, &advice, options, shapes, to_stderr);
+	if (to_stderr && !options->output) {
+		if (!result || output_stderr(result) < 0)
+			return EXIT_FAILED;
+		return EXIT_OK;
+	}
+	return output_result(invocation, result);
+}
+
+/* Read to the end, whatever it is. */
+static int read_all(int fd, struct onednn_profile *profile)
+{
+	cleanup_free char *block = malloc(READ_BYTES);
+	ssize_t n;
+
+	if (!block)
+		return -ENOMEM;
+	for (;;) {
+		n = read(fd, block, READ_BYTES);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return n < 0 ? -errno : 0;
+		onednn_profile_feed(profile, block, (size_t)n);
+	}
+}
+
+static int tell_file(const struct invocation *invocation, const char *path)
+{
+	const bool standard = strcmp(path, "-") == 0;
+	cleanup_onednn_profile struct onednn_profile *profile = onednn_profile_new();
+	cleanup_close int opened = standard ? -1 : open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	struct err err = { 0 };
+	int r;
+
+	if (!profile) {
+		(void)err_nomem(&err);
+		return output_failure(EXIT_FAILED, &err);
+	}
+	if (!standard && opened < 0) {
+		(void)err_errno(&err, -errno, "cannot read '%s'", path);
+		return output_failure(EXIT_USAGE, &err);
+	}
+	r = read_all(standard ? STDIN_FILENO : opened, profile);
+	if (r < 0) {
+		(void)err_errno(&err, r, "cannot read '%s'", standard ? "standard input" : path);
+		return output_failure(EXIT_FAILED, &err);
+	}
+	if (!profile->stream.lines && !profile->stream.cut_lines) {
+		(void)err_set(&err, -EINVAL, "no line of oneDNN in '%s'", standard ? "standard input" : path);
+		(void)err_hint(&err, "set ONEDNN_VERBOSE=2 for the program, or start it by 'fettle onednn run'");
+		return output_failure(EXIT_USAGE, &err);
+	}
+	return onednn_tell(invocation, profile, 0, NULL, false);
+}
+
+int cmd_onednn(struct invocation *invocation)
+{
+	struct err err = { 0 };
+
+	if (!invocation->word_count) {
+		output_line("no stream: name a file, or '-', or 'run' and a program; try 'fettle onednn --help'");
+		return EXIT_USAGE;
+	}
+	if (invocation->word_count > 1) {
+		output_line("'%s' is one word too many: a stream is one file, or '-'", invocation->words[1]);
+		return EXIT_USAGE;
+	}
+	if (onednn_check_options(&invocation->options, &err) < 0)
+		return output_failure(EXIT_USAGE, &err);
+	return tell_file(invocation, invocation->words[0]);
+}

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What 'fettle onednn' does with a stream that was read, wherever it came from.
+ */
+#pragma once
+
+#include "cli/command.h"
+
+struct err;
+struct onednn_profile;
+
+/* Options that contradict each other, before anything is read. */
+int onednn_check_options(const struct options *options, struct err *err);
+
+/*
+ * Judge the stream and write what the options ask for: to --output or standard output, --folded, --save. `flags`: what
+ * the processor it ran on has, NULL: not known; `capacity`: its cache's, 0: not known. `to_stderr`: standard output is
+ * a program's. Returns the exit code.
+ */
+int onednn_tell(const struct invocation *invocation, struct onednn_profile *profile, unsigned capacity,
+		const char *flags, bool to_stderr);
+
+/* 'fettle onednn run -- program'; `words` begins behind "run". */
+int onednn_run(struct invocation *invocation, char *const *words, int count);

@@ -10,6 +10,8 @@ import subprocess
 import sys
 import unittest
 
+from common import cpus_of, torch_python
+
 HERE = os.path.dirname(os.path.abspath(__file__))
 CPUS = sorted(os.sched_getaffinity(0))[:2]
 OUTSIDE = ("LD_PRELOAD", "FETTLE_PLAN", "OMP_PLACES", "OMP_PROC_BIND", "OMP_NUM_THREADS", "GOMP_CPU_AFFINITY")
@@ -33,14 +35,6 @@ def environment(agent, record):
     if record is not None:
         env["FETTLE_PLAN"] = record
     return env
-
-
-def cpus_of(text):
-    cpus = set()
-    for part in text.split(","):
-        first, _, last = part.partition("-")
-        cpus |= set(range(int(first), int(last or first) + 1))
-    return cpus
 
 
 class Agent(unittest.TestCase):
@@ -170,11 +164,9 @@ def main():
     os.sched_setaffinity(0, CPUS)
     if sys.argv[1] == "--torch":
         Torch.agent = sys.argv[2]
-        Torch.python = os.environ.get("FETTLE_TEST_PYTHON", "")
+        Torch.python = torch_python()
         if not Torch.python:
-            skip("FETTLE_TEST_PYTHON names no interpreter with torch")
-        if subprocess.run([Torch.python, "-c", "import torch"], capture_output=True).returncode:
-            skip(f"{Torch.python} has no torch")
+            sys.exit(77)
         suite = unittest.defaultTestLoader.loadTestsFromTestCase(Torch)
     else:
         Agent.probe, Agent.agent = sys.argv[1:3]

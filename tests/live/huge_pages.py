@@ -10,6 +10,8 @@ import subprocess
 import sys
 import unittest
 
+from common import torch_python
+
 ENABLED = "/sys/kernel/mm/transparent_hugepage/enabled"
 TENSORS = """
 import torch
@@ -56,9 +58,8 @@ def main(words):
         return 77
     case = Malloc
     if words[0] == "--torch":
-        words, case = [words[1], os.environ.get("FETTLE_TEST_PYTHON", ""), "-c", TENSORS], Torch
-        if not words[1] or subprocess.run([words[1], "-c", "import torch"], capture_output=True).returncode:
-            print("SKIP: FETTLE_TEST_PYTHON names no Python with PyTorch")
+        words, case = [words[1], torch_python(), "-c", TENSORS], Torch
+        if not words[1]:
             return 77
     HugePages.fettle, HugePages.program = words[0], words[1:]
     suite = unittest.defaultTestLoader.loadTestsFromTestCase(case)

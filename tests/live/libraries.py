@@ -11,6 +11,8 @@ import re
 import subprocess
 import sys
 
+from common import torch_python
+
 MAPS = """
 import torch
 print(*sorted({line.split()[-1] for line in open("/proc/self/maps") if ".so" in line}), sep="\\n")
@@ -30,9 +32,8 @@ def mapped(python, environment):
 
 
 def main(arguments):
-    python = os.environ.get("FETTLE_TEST_PYTHON")
-    if not python or subprocess.run([python, "-c", "import torch"], capture_output=True).returncode:
-        print("FETTLE_TEST_PYTHON names no Python with PyTorch")
+    python = torch_python()
+    if not python:
         return 77
     fettle = pathlib.Path(arguments[0]).resolve()
     environment = {k: v for k, v in os.environ.items() if not k.startswith(("LD_", "PYTHON"))}

@@ -12,6 +12,8 @@ import subprocess
 import sys
 import unittest
 
+from common import torch_python
+
 OURS = ("ONEDNN_", "DNNL_", "MKLDNN_", "FETTLE_", "LD_PRELOAD")
 
 # Three shapes in turn, twice: the second time all are in the cache, or, of a cache of one, none.
@@ -102,9 +104,8 @@ class Torch(unittest.TestCase):
 
 def main(words):
     if words[0] == "--torch":
-        Torch.fettle, Torch.python = words[1], os.environ.get("FETTLE_TEST_PYTHON", "")
-        if not Torch.python or subprocess.run([Torch.python, "-c", "import torch"], capture_output=True).returncode:
-            print("SKIP: FETTLE_TEST_PYTHON names no Python with PyTorch")
+        Torch.fettle, Torch.python = words[1], torch_python()
+        if not Torch.python:
             return 77
         case = Torch
     elif len(words) == 1:

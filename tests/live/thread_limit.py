@@ -8,6 +8,8 @@ import os
 import subprocess
 import sys
 
+from common import torch_python
+
 TRAIN = """
 import os, torch
 model = torch.nn.Sequential(torch.nn.Conv2d(3, 16, 3), torch.nn.ReLU(), torch.nn.Flatten(), torch.nn.LazyLinear(10))
@@ -22,9 +24,8 @@ print(torch.get_num_threads(), os.environ["OMP_NUM_THREADS"], os.environ["OMP_TH
 
 
 def main(arguments):
-    fettle, python, cpus = arguments[0], os.environ.get("FETTLE_TEST_PYTHON"), len(os.sched_getaffinity(0))
-    if not python or subprocess.run([python, "-c", "import torch"], capture_output=True).returncode:
-        print("FETTLE_TEST_PYTHON names no Python with PyTorch")
+    fettle, python, cpus = arguments[0], torch_python(), len(os.sched_getaffinity(0))
+    if not python:
         return 77
     if cpus < 2:
         print("one CPU: no limit is below its threads")

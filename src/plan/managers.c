@@ -4,33 +4,71 @@
 #include "base/cleanup.h"
 #include "base/err.h"
 #include "base/parse.h"
+#include "plan/slurm.h"
 #include "plan/workload.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 struct manager {
 	const char *name;
 	const char *rank;
-	const char *count; /* NULL: a list by node, slurm_counts */
+	const char *count; /* NULL: slurm_count() */
 	enum manager_bound (*bound)(const struct workload *workload);
 	const char *threads_default;
+	int (*sharers)(const struct workload *workload, const struct manager_claim *claim, hwloc_const_bitmap_t mask_os,
+		       struct manager_sharers *ret_sharers); /* NULL: it does not tell */
 };
+
+/* Is `word` the first part of `text`, which ends at ':'? */
+static bool begins(const char *text, const char *word)
+{
+	const size_t length = strcspn(text, ":");
+
+	return strlen(word) == length && strncasecmp(text, word, length) == 0;
+}
+
+/*
+ * Are ranks dealt over the objects that they are bound to? "--bind-to socket" alone deals two ranks over the cores of
+ * the first socket, and both get all of it (seen with 4.1). Neither said: they are.
+ */
+static bool openmpi_deals(const char *mapping, const char *binding)
+{
+	static const char *const no_objects[] = { "ppr", "slot", "node", "seq", "dist" };
+	static const char one_each[] = "ppr:1:";
+	char object[16];
+
+	if (binding && (begins(binding, "core") || begins(binding, "hwthread")))
+		return true;
+	if (!mapping)
+		return !binding;
+	if (strncasecmp(mapping, one_each, sizeof(one_each) - 1) == 0)
+		mapping += sizeof(one_each) - 1;
+	for (size_t i = 0; i < ARRAY_SIZE(no_objects); i++) {
+		if (begins(mapping, no_objects[i]))
+			return false;
+	}
+	(void)snprintf(object, sizeof(object), "%.*s", (int)strcspn(mapping, ":"), mapping);
+	return !binding || begins(binding, object);
+}
 
 /* Open MPI 4 says when it bound a rank, and says nothing else when it did not; 5 says neither. */
 static enum manager_bound openmpi_bound(const struct workload *workload)
 {
-	if (workload_getenv(workload, "OMPI_MCA_orte_bound_at_launch"))
-		return BOUND_YES;
-	return workload_getenv(workload, "OMPI_MCA_orte_launch") ? BOUND_NO : BOUND_UNTOLD;
+	if (!workload_getenv(workload, "OMPI_MCA_orte_bound_at_launch"))
+		return workload_getenv(workload, "OMPI_MCA_orte_launch") ? BOUND_NO : BOUND_UNTOLD;
+	return openmpi_deals(workload_getenv(workload, "OMPI_MCA_rmaps_base_mapping_policy"),
+			     workload_getenv(workload, "OMPI_MCA_hwloc_base_binding_policy"))
+		       ? BOUND_YES
+		       : BOUND_UNTOLD;
 }
 
-/* "mask_cpu:", "map_cpu:", "rank" ...; "none" or unset where srun left the tasks alone (srun(1), --cpu-bind). */
-static enum manager_bound slurm_bound(const struct workload *workload)
+/* Hydra says when it bound ranks because -bind-to asked for it (seen with 4.0); Intel MPI's says nothing. */
+static enum manager_bound hydra_bound(const struct workload *workload)
 {
-	const char *type = workload_getenv(workload, "SLURM_CPU_BIND_TYPE");
-
-	return type && *type && strcmp(type, "none") != 0 ? BOUND_YES : BOUND_NO;
+	return workload_getenv(workload, "HYDRA_USER_PROVIDED_BINDING") ? BOUND_YES : BOUND_UNTOLD;
 }
 
 static enum manager_bound never_bound(const struct workload *workload)
@@ -50,88 +88,18 @@ static enum manager_bound untold(const struct workload *workload)
  * MVAPICH2 user guide; PALS and Cray PMI (intro_pals(5), intro_pmi(3)).
  */
 static const struct manager managers[] = {
-	{ "Open MPI", "OMPI_COMM_WORLD_LOCAL_RANK", "OMPI_COMM_WORLD_LOCAL_SIZE", openmpi_bound, NULL },
-	{ "Slurm", "SLURM_LOCALID", NULL, slurm_bound, NULL },
-	{ "torchrun", "LOCAL_RANK", "LOCAL_WORLD_SIZE", never_bound, "1" },
-	{ "MPICH", "MPI_LOCALRANKID", "MPI_LOCALNRANKS", untold, NULL },
-	{ "MVAPICH", "MV2_COMM_WORLD_LOCAL_RANK", "MV2_COMM_WORLD_LOCAL_SIZE", untold, NULL },
-	{ "PALS", "PALS_LOCAL_RANKID", "PALS_LOCAL_SIZE", untold, NULL },
-	{ "PMI", "PMI_LOCAL_RANK", "PMI_LOCAL_SIZE", untold, NULL },
+	{ "Open MPI", "OMPI_COMM_WORLD_LOCAL_RANK", "OMPI_COMM_WORLD_LOCAL_SIZE", openmpi_bound, NULL, NULL },
+	{ "Slurm", "SLURM_LOCALID", NULL, slurm_bound, NULL, slurm_sharers },
+	{ "torchrun", "LOCAL_RANK", "LOCAL_WORLD_SIZE", never_bound, "1", NULL },
+	{ "MPICH", "MPI_LOCALRANKID", "MPI_LOCALNRANKS", hydra_bound, NULL, NULL },
+	{ "MVAPICH", "MV2_COMM_WORLD_LOCAL_RANK", "MV2_COMM_WORLD_LOCAL_SIZE", untold, NULL, NULL },
+	{ "PALS", "PALS_LOCAL_RANKID", "PALS_LOCAL_SIZE", untold, NULL, NULL },
+	{ "PMI", "PMI_LOCAL_RANK", "PMI_LOCAL_SIZE", untold, NULL, NULL },
 };
 
-/* The step's own count first: the job's are in the batch script's environment too, which is one process. */
-static const struct {
-	const char *name;
-	bool weak;
-} slurm_counts[] = {
-	{ "SLURM_STEP_TASKS_PER_NODE", false },
-	{ "SLURM_TASKS_PER_NODE", true },
-	{ "SLURM_NTASKS_PER_NODE", true },
-};
-
-/* One number that ends at one of `ends`; moves past it. 0, or -EINVAL. */
-static int take_number(const char **text, const char *ends, unsigned *ret_number)
-{
-	char digits[12];
-	const size_t length = strspn(*text, "0123456789");
-
-	if (length == 0 || length >= sizeof(digits) || ((*text)[length] && !strchr(ends, (*text)[length])))
-		return -EINVAL;
-	memcpy(digits, *text, length);
-	digits[length] = '\0';
-	*text += length;
-	return parse_unsigned(digits, ret_number);
-}
-
-/* Tasks of node `node` in "4(x2),3", which is 4, 4 and 3. 0, or -EINVAL. */
-static int tasks_of_node(const char *list, unsigned node, unsigned *ret_tasks)
-{
-	for (;;) {
-		unsigned tasks, times = 1;
-
-		if (take_number(&list, "(,", &tasks) < 0)
-			return -EINVAL;
-		if (*list == '(') {
-			list++;
-			if (*list++ != 'x' || take_number(&list, ")", &times) < 0 || *list++ != ')')
-				return -EINVAL;
-		}
-		if (node < times) {
-			*ret_tasks = tasks;
-			return *list && *list != ',' ? -EINVAL : 0;
-		}
-		node -= times;
-		if (*list++ != ',')
-			return -EINVAL;
-	}
-}
-
-static int misread(const char *name, const char *value, const char *wanted, struct err *err)
+int managers_misread(const char *name, const char *value, const char *wanted, struct err *err)
 {
 	return err_set(err, -EINVAL, "--slot auto: %s='%s' is not %s", name, value, wanted);
-}
-
-static int slurm_count(const struct workload *workload, struct manager_claim *claim, const char **ret_name,
-		       struct err *err)
-{
-	const char *node_text = workload_getenv(workload, "SLURM_NODEID");
-	unsigned node = 0;
-
-	if (node_text && parse_unsigned(node_text, &node) < 0)
-		return misread("SLURM_NODEID", node_text, "a number", err);
-	for (size_t i = 0; i < ARRAY_SIZE(slurm_counts); i++) {
-		const char *value = workload_getenv(workload, slurm_counts[i].name);
-
-		if (!value)
-			continue;
-		*ret_name = slurm_counts[i].name;
-		claim->weak = slurm_counts[i].weak;
-		/* The last one is a single number, of every node. */
-		if (tasks_of_node(value, strchr(value, '(') || strchr(value, ',') ? node : 0, &claim->count) < 0)
-			return misread(*ret_name, value, "a list of tasks for each node that has this one", err);
-		return 0;
-	}
-	return 0;
 }
 
 /* A manager's claim; count 0: it makes none, or only half of one (then `*ret_half` says which variable it lacks). */
@@ -141,19 +109,19 @@ static int read_claim(const struct workload *workload, const struct manager *man
 	const char *rank = workload_getenv(workload, manager->rank), *name = manager->count, *count;
 	int r;
 
-	*claim = (struct manager_claim){ .manager = manager->name,
+	*claim = (struct manager_claim){ .of = manager,
+					 .manager = manager->name,
 					 .variable = manager->rank,
 					 .threads_default = manager->threads_default };
 	if (!rank)
 		return 0;
 	if (parse_unsigned(rank, &claim->index) < 0)
-		return misread(manager->rank, rank, "a number", err);
+		return managers_misread(manager->rank, rank, "a number", err);
 	if (name) {
 		count = workload_getenv(workload, name);
 		if (count && parse_unsigned(count, &claim->count) < 0)
-			return misread(name, count, "a number", err);
+			return managers_misread(name, count, "a number", err);
 	} else {
-		name = slurm_counts[0].name;
 		r = slurm_count(workload, claim, &name, err);
 		if (r < 0)
 			return r;
@@ -225,4 +193,10 @@ int managers_ask(const struct workload *workload, struct manager_claim *ret_clai
 		return no_claim(half, lacking, err);
 	*ret_claim = best;
 	return 0;
+}
+
+int managers_sharers(const struct workload *workload, const struct manager_claim *claim, hwloc_const_bitmap_t mask_os,
+		     struct manager_sharers *ret_sharers)
+{
+	return claim->of && claim->of->sharers ? claim->of->sharers(workload, claim, mask_os, ret_sharers) : 0;
 }

@@ -4,6 +4,7 @@
  */
 #pragma once
 
+#include <hwloc/bitmap.h>
 #include <stdbool.h>
 
 struct err;
@@ -15,7 +16,15 @@ enum manager_bound {
 	BOUND_UNTOLD, /* it may have, and does not say */
 };
 
+/* This rank is `index` of `count` on this machine that were given the same CPUs. */
+struct manager_sharers {
+	unsigned index, count;
+};
+
+struct manager;
+
 struct manager_claim {
+	const struct manager *of;
 	const char *manager;  /* "Open MPI" */
 	const char *variable; /* the rank's */
 	unsigned index, count;
@@ -29,3 +38,13 @@ struct manager_claim {
  * is not understood, or two disagree.
  */
 int managers_ask(const struct workload *workload, struct manager_claim *ret_claim, struct err *err);
+
+/*
+ * With whom this rank shares its CPUs `mask_os`, where the manager tells each rank's. Returns 1; 0: it does not tell;
+ * -EEXIST: some ranks have a part of these CPUs and others besides; -ENOMEM.
+ */
+int managers_sharers(const struct workload *workload, const struct manager_claim *claim, hwloc_const_bitmap_t mask_os,
+		     struct manager_sharers *ret_sharers);
+
+/* "--slot auto: NAME='VALUE' is not WANTED": returns -EINVAL. */
+int managers_misread(const char *name, const char *value, const char *wanted, struct err *err);

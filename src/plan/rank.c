@@ -15,6 +15,7 @@
 #include "plan/managers.h"
 #include "plan/plan.h"
 
+#include <errno.h>
 #include <string.h>
 
 /* "I/N". */
@@ -62,15 +63,29 @@ static bool is_taken(const struct workload *workload, const struct manager_claim
 	return strlen(ours) == length && memcmp(taken, ours, length) == 0;
 }
 
-/* Has the manager given this rank CPUs of its own? 1, 0, or -EINVAL where that cannot be told. */
-static int is_own(const struct machine *machine, hwloc_const_bitmap_t cpuset_os, const struct manager_claim *claim,
-		  struct err *err)
+/*
+ * Has the manager given this rank CPUs of its own? 1, 0, or -EINVAL where that cannot be told. Those that share them:
+ * all, unless the manager tells.
+ */
+static int is_own(const struct machine *machine, hwloc_const_bitmap_t cpuset_os, const struct workload *workload,
+		  const struct manager_claim *claim, struct manager_sharers *sharers, struct err *err)
 {
 	hwloc_const_bitmap_t mask_os = machine->limits.pus_os;
 	cleanup_free char *mask = NULL;
 	uint64_t of_all, of_ranks;
+	int told;
 
-	if (claim->bound == BOUND_NO || claim->count == 1 || (cpuset_os && hwloc_bitmap_isequal(mask_os, cpuset_os)))
+	*sharers = (struct manager_sharers){ .index = claim->index, .count = claim->count };
+	if (claim->count == 1)
+		return 0;
+	told = managers_sharers(workload, claim, mask_os, sharers);
+	if (told > 0)
+		return sharers->count == 1;
+	if (told < 0) {
+		mask = told == -EEXIST ? cpulist_text(mask_os) : NULL;
+		return mask ? refuse_shared(claim, mask, true, err) : err_nomem(err);
+	}
+	if (claim->bound == BOUND_NO || (cpuset_os && hwloc_bitmap_isequal(mask_os, cpuset_os)))
 		return 0;
 	of_all = cpuset_os ? (uint64_t)hwloc_bitmap_weight(cpuset_os) : 0;
 	of_ranks = (uint64_t)hwloc_bitmap_weight(mask_os) * claim->count;
@@ -92,6 +107,7 @@ int rank_take(const struct machine *machine, hwloc_const_bitmap_t cpuset_os, str
 {
 	struct request *request = &workload->request;
 	struct manager_claim claim = { .count = 0 };
+	struct manager_sharers sharers = { .count = 0 };
 	bool again = false;
 	int own = 0, r;
 
@@ -106,7 +122,7 @@ int rank_take(const struct machine *machine, hwloc_const_bitmap_t cpuset_os, str
 		r = parse_share(request->slot, &claim, err);
 	if (r == 0) {
 		again = is_taken(workload, &claim);
-		own = r = again ? 1 : is_own(machine, cpuset_os, &claim, err);
+		own = r = again ? 1 : is_own(machine, cpuset_os, workload, &claim, &sharers, err);
 	}
 	if (r < 0)
 		return r;
@@ -116,13 +132,15 @@ int rank_take(const struct machine *machine, hwloc_const_bitmap_t cpuset_os, str
 					.count = claim.count,
 					.manager = claim.manager,
 					.variable = claim.variable,
+					.share = sharers.index,
+					.shares = sharers.count,
 					.own = own,
 					.again = again };
-	if (own || claim.count == 1)
+	if (own || sharers.count == 1)
 		return 0;
-	request->instances = claim.count;
+	request->instances = sharers.count;
 	request->has_instance = true;
-	request->instance = claim.index;
+	request->instance = sharers.index;
 	return 0;
 }
 
@@ -142,6 +160,11 @@ int rank_explain(const struct workload *workload, struct plan *plan)
 		r = plan_note(&plan->reasons, "slot", evidence,
 			      "%s bound this process, %u of %u, to CPUs of its own: they are its share", rank->manager,
 			      rank->index, rank->count);
+	else if (rank->shares < rank->count)
+		r = plan_note(
+			&plan->reasons, "slot", evidence,
+			"%s bound this process, %u of %u, to CPUs that %u of them share: it gets share %u of these",
+			rank->manager, rank->index, rank->count, rank->shares, rank->share);
 	else
 		r = plan_note(&plan->reasons, "slot", evidence,
 			      "this process is %u of %u%s%s: it gets that share of what they all may use", rank->index,

@@ -34,11 +34,12 @@ struct workload_library {
 
 /* What --slot came to: rank.h. */
 struct rank {
-	unsigned index, count; /* count 0: not asked */
-	const char *manager;   /* who started the ranks; NULL: the user said it */
-	const char *variable;  /* where the index is from */
-	bool own;              /* what we may use is this share, and no other rank's */
-	bool again;            /* an outer fettle took it */
+	unsigned index, count;  /* count 0: not asked */
+	unsigned share, shares; /* of what we may use: fewer than `count` where other ranks have other CPUs */
+	const char *manager;    /* who started the ranks; NULL: the user said it */
+	const char *variable;   /* where the index is from */
+	bool own;               /* what we may use is this share, and no other rank's */
+	bool again;             /* an outer fettle took it */
 };
 
 struct workload {

@@ -20,7 +20,7 @@
 
 #include <string.h>
 
-enum { VARIABLES = 6 };
+enum { VARIABLES = 8 };
 
 struct row {
 	const char *environment[VARIABLES];
@@ -55,9 +55,9 @@ static char *taken(const struct row *row)
 	}
 	if (workload.rank.own)
 		return strdup(workload.rank.again ? "again" : "own");
-	assert_int_equal(workload.request.instances, workload.rank.count > 1 ? workload.rank.count : 0);
-	assert_int_equal(workload.request.instance, workload.rank.count > 1 ? workload.rank.index : 0);
-	assert_true(asprintf(&text, "%u/%u", workload.rank.index, workload.rank.count) > 0);
+	assert_int_equal(workload.request.instances, workload.rank.shares > 1 ? workload.rank.shares : 0);
+	assert_int_equal(workload.request.instance, workload.rank.shares > 1 ? workload.rank.share : 0);
+	assert_true(asprintf(&text, "%u/%u", workload.rank.share, workload.rank.shares) > 0);
 	return text;
 }
 
@@ -107,6 +107,11 @@ static void slurm_counts_tasks_by_node(void **state)
 		{ { "SLURM_LOCALID=0", "SLURM_NODEID=x", "SLURM_TASKS_PER_NODE=2" }, .due = "SLURM_NODEID" },
 		/* The step's count, where there is one. */
 		{ { "SLURM_LOCALID=0", "SLURM_STEP_TASKS_PER_NODE=2", "SLURM_TASKS_PER_NODE=8" }, .due = "0/2" },
+		/* A batch script is one process; srun's tasks inherit its variables. */
+		{ { "ENVIRONMENT=BATCH", "SLURM_LOCALID=0", "SLURM_TASKS_PER_NODE=2" }, .due = "0/1" },
+		{ { "ENVIRONMENT=BATCH", "SLURM_LOCALID=0", "SLURM_TASKS_PER_NODE=2", "SLURM_STEP_ID=0",
+		    "SLURM_STEP_TASKS_PER_NODE=2" },
+		  .due = "0/2" },
 	};
 
 	(void)state;
@@ -150,13 +155,15 @@ static void the_nearest_word_counts_and_a_contradiction_is_refused(void **state)
 #define BOUND    "OMPI_MCA_orte_bound_at_launch=1"
 #define SLURM    "SLURM_LOCALID=1", "SLURM_STEP_TASKS_PER_NODE=2"
 #define HYDRA    "MPI_LOCALRANKID=1", "MPI_LOCALNRANKS=2"
+#define MASKS    "SLURM_CPU_BIND_TYPE=mask_cpu:"
+#define NUMBERS  "SLURM_CPU_BIND_TYPE=map_cpu:"
 
 static void what_the_manager_bound_is_left_alone(void **state)
 {
 	static const struct row rows[] = {
 		{ { OPEN_MPI, BOUND }, .allowed = "4-7", .due = "own" },
 		{ { OPEN_MPI, BOUND }, .allowed = "3", .due = "own" },
-		{ { SLURM, "SLURM_CPU_BIND_TYPE=mask_cpu:" }, .allowed = "4-7", .due = "own" },
+		{ { SLURM, MASKS }, .allowed = "4-7", .due = "own" },
 		/* bound to all there is: all ranks are */
 		{ { OPEN_MPI, BOUND }, .due = "1/2" },
 		{ { OPEN_MPI, BOUND }, .allowed = "0-3", .cpuset = "0-3", .due = "1/2" },
@@ -170,6 +177,8 @@ static void what_the_manager_bound_is_left_alone(void **state)
 		/* nobody says */
 		{ { HYDRA }, .due = "1/2" },
 		{ { HYDRA }, .allowed = "4-7", .due = "does not tell whether CPUs 4-7" },
+		{ { HYDRA, "HYDRA_USER_PROVIDED_BINDING=1" }, .allowed = "4-7", .due = "own" },
+		{ { HYDRA, "HYDRA_USER_PROVIDED_BINDING=1" }, .allowed = "0-4", .due = "too many to be its own" },
 		{ { "OMPI_COMM_WORLD_LOCAL_RANK=1", "OMPI_COMM_WORLD_LOCAL_SIZE=2" },
 		  .allowed = "4-7",
 		  .due = "does not tell" },
@@ -185,6 +194,84 @@ static void what_the_manager_bound_is_left_alone(void **state)
 
 	(void)state;
 	expect(rows, ARRAY_SIZE(rows));
+}
+
+static void slurms_list_tells_who_shares_cpus(void **state)
+{
+	static const struct row rows[] = {
+		{ { SLURM, MASKS, "SLURM_CPU_BIND_LIST=0x0f,0xf0" }, .allowed = "4-7", .due = "own" },
+		{ { SLURM, MASKS, "SLURM_CPU_BIND_LIST=F,F0" }, .allowed = "4-7", .due = "own" },
+		{ { SLURM, NUMBERS, "SLURM_CPU_BIND_LIST=0,3" }, .allowed = "3", .due = "own" },
+		/* all ranks, though the mask is small enough for each to have one; fewer masks than ranks */
+		{ { SLURM, MASKS, "SLURM_CPU_BIND_LIST=0xf0,0xf0" }, .allowed = "4-7", .due = "1/2" },
+		{ { SLURM, MASKS, "SLURM_CPU_BIND_LIST=0xf0" }, .allowed = "4-7", .due = "1/2" },
+		{ { SLURM, NUMBERS, "SLURM_CPU_BIND_LIST=3" }, .allowed = "3", .due = "1/2" },
+		/* ranks dealt over two sockets in turn, and one after the other */
+		{ { "SLURM_LOCALID=2", "SLURM_STEP_TASKS_PER_NODE=5", MASKS, "SLURM_CPU_BIND_LIST=0x0f,0xf0" },
+		  .allowed = "0-3",
+		  .due = "1/3" },
+		{ { "SLURM_LOCALID=3", "SLURM_STEP_TASKS_PER_NODE=5", MASKS, "SLURM_CPU_BIND_LIST=0x0f,0xf0" },
+		  .allowed = "4-7",
+		  .due = "1/2" },
+		{ { "SLURM_LOCALID=2", "SLURM_STEP_TASKS_PER_NODE=4", MASKS,
+		    "SLURM_CPU_BIND_LIST=0x0f,0x0f,0xf0,0xf0" },
+		  .allowed = "4-7",
+		  .due = "0/2" },
+		/* what is taken away from the mask later is no rank's */
+		{ { SLURM, MASKS, "SLURM_CPU_BIND_LIST=0x0f,0xf0" }, .allowed = "5", .due = "own" },
+		/* some have a part of it only; an entry of no rank counts for nothing */
+		{ { SLURM, MASKS, "SLURM_CPU_BIND_LIST=0xff,0xf0" },
+		  .allowed = "4-7",
+		  .due = "too many to be its own" },
+		{ { SLURM, MASKS, "SLURM_CPU_BIND_LIST=0x0f,0xf0,0xff" }, .allowed = "4-7", .due = "own" },
+		/* a list of other CPUs, or of a form that is not read: as without one */
+		{ { SLURM, MASKS, "SLURM_CPU_BIND_LIST=0x3,0x3" }, .allowed = "4-7", .due = "own" },
+		{ { SLURM, NUMBERS, "SLURM_CPU_BIND_LIST=3*2" }, .allowed = "4-7", .due = "own" },
+		{ { SLURM, MASKS, "SLURM_CPU_BIND_LIST=0x" }, .allowed = "4-7", .due = "own" },
+		{ { SLURM, "SLURM_CPU_BIND_TYPE=rank", "SLURM_CPU_BIND_LIST=" }, .allowed = "1", .due = "own" },
+	};
+
+	(void)state;
+	expect(rows, ARRAY_SIZE(rows));
+}
+
+static void open_mpis_ranks_have_their_own_where_they_are_dealt_over_what_they_are_bound_to(void **state)
+{
+	static const struct {
+		const char *mapping, *binding; /* as --map-by and --bind-to had them; "": not given */
+		const char *due;
+	} rows[] = {
+		{ "", "", "own" },
+		{ "", "core", "own" },
+		{ "socket", "core:overload-allowed", "own" },
+		{ "socket", "socket", "own" },
+		{ "socket:PE=4", "", "own" },
+		{ "ppr:1:socket", "socket", "own" },
+		{ "", "socket", "does not tell" },
+		{ "core", "socket", "does not tell" },
+		{ "ppr:2:socket", "", "does not tell" },
+		{ "slot", "numa", "does not tell" },
+		{ "node", "", "does not tell" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct row row = { .environment = { OPEN_MPI, BOUND }, .allowed = "4-7", .due = rows[i].due };
+		cleanup_free char *mapping = NULL, *binding = NULL;
+		size_t count = 4;
+
+		assert_true(asprintf(&mapping, "OMPI_MCA_rmaps_base_mapping_policy=%s", rows[i].mapping) > 0);
+		assert_true(asprintf(&binding, "OMPI_MCA_hwloc_base_binding_policy=%s", rows[i].binding) > 0);
+		if (*rows[i].mapping)
+			row.environment[count++] = mapping;
+		if (*rows[i].binding)
+			row.environment[count++] = binding;
+		expect(&row, 1);
+		/* All there is, is all ranks'. */
+		row.allowed = NULL;
+		row.due = "1/2";
+		expect(&row, 1);
+	}
 }
 
 static void a_share_can_be_said(void **state)
@@ -306,6 +393,8 @@ int main(void)
 		cmocka_unit_test(slurm_counts_tasks_by_node),
 		cmocka_unit_test(the_nearest_word_counts_and_a_contradiction_is_refused),
 		cmocka_unit_test(what_the_manager_bound_is_left_alone),
+		cmocka_unit_test(slurms_list_tells_who_shares_cpus),
+		cmocka_unit_test(open_mpis_ranks_have_their_own_where_they_are_dealt_over_what_they_are_bound_to),
 		cmocka_unit_test(a_share_can_be_said),
 		cmocka_unit_test(it_is_both_instances_and_instance),
 		cmocka_unit_test(torchruns_one_thread_is_not_the_users_word),

@@ -135,8 +135,11 @@ static int take_share(struct decision *decision, struct err *err)
 	cleanup_bitmap hwloc_bitmap_t cpuset_os = NULL;
 	int r;
 
-	if (!decision->workload.request.slot)
+	if (!decision->workload.request.slot) {
+		if (decision->machine->source == MACHINE_LIVE)
+			rank_watch(decision->machine, &decision->workload);
 		return 0;
+	}
 	r = machine_read_cpuset(decision->machine, &cpuset_os, err);
 	return r < 0 ? r : rank_take(decision->machine, cpuset_os, &decision->workload, err);
 }

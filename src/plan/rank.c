@@ -111,8 +111,6 @@ int rank_take(const struct machine *machine, hwloc_const_bitmap_t cpuset_os, str
 	bool again = false;
 	int own = 0, r;
 
-	if (!request->slot)
-		return 0;
 	if (request->instances || request->has_instance)
 		return err_set(err, -EINVAL, "--slot and --%s exclude each other: --slot is both",
 			       request->instances ? "instances" : "instance");
@@ -144,6 +142,53 @@ int rank_take(const struct machine *machine, hwloc_const_bitmap_t cpuset_os, str
 	return 0;
 }
 
+/* Where the manager does not tell: a rank that it did not bind, or one that may use all there is. */
+static bool has_all(const struct machine *machine, const struct manager_claim *claim)
+{
+	return claim->bound == BOUND_NO || (size_t)hwloc_bitmap_weight(machine->limits.pus_os) == machine->pu_count;
+}
+
+void rank_watch(const struct machine *machine, struct workload *workload)
+{
+	const struct request *request = &workload->request;
+	struct manager_sharers sharers = { .count = 0 };
+	struct manager_claim claim;
+	struct err unsaid = { 0 };
+	int told;
+
+	if (request->has_instance || request->cpus || request->nodes || request->packages ||
+	    managers_ask(workload, &claim, &unsaid) < 0 || claim.count == 1 || claim.weak || is_taken(workload, &claim))
+		return;
+	told = managers_sharers(workload, &claim, machine->limits.pus_os, &sharers);
+	if (told == 0 ? !has_all(machine, &claim) : told > 0 && sharers.count == 1)
+		return;
+	workload->rank = (struct rank){ .index = claim.index,
+					.count = claim.count,
+					.manager = claim.manager,
+					.variable = claim.variable,
+					.unasked = true };
+}
+
+/* A count of threads that is not the manager's, though it may have been the user's. */
+static int explain_threads(const struct workload *workload, struct plan *plan)
+{
+	const char *name = workload->not_users, *threads = name ? workload_getenv(workload, name) : NULL;
+	const unsigned planned = plan->instances[plan->instance_count > 1 ? workload->rank.share : 0].threads;
+	unsigned count;
+
+	if (!threads)
+		return 0;
+	if (plan_note(&plan->reasons, "slot", name,
+		      "%s is %s's own default, not the user's word (--threads asks for a count)", name,
+		      workload->rank.manager) < 0)
+		return -ENOMEM;
+	if (workload->request.threads || (parse_unsigned(threads, &count) == 0 && count == planned))
+		return 0;
+	return plan_note(&plan->warnings, "slot-threads", NULL,
+			 "%s=%s is taken for %s's own default, and %u %s planned; --threads %s if it was meant", name,
+			 threads, workload->rank.manager, planned, planned == 1 ? "is" : "are", threads);
+}
+
 int rank_explain(const struct workload *workload, struct plan *plan)
 {
 	const struct rank *rank = &workload->rank;
@@ -152,6 +197,11 @@ int rank_explain(const struct workload *workload, struct plan *plan)
 
 	if (!rank->count)
 		return 0;
+	if (rank->unasked)
+		return plan_note(&plan->warnings, "slot-unasked", NULL,
+				 "%s started %u of this on the same CPUs (%s=%u), and all make the same plan of them; "
+				 "--slot auto gives each its share",
+				 rank->manager, rank->count, rank->variable, rank->index);
 	if (rank->again)
 		r = plan_note(&plan->reasons, "slot", RECORD_VARIABLE,
 			      "an outer fettle gave this process its share, %u of %u: all of it is used", rank->index,
@@ -170,9 +220,5 @@ int rank_explain(const struct workload *workload, struct plan *plan)
 			      "this process is %u of %u%s%s: it gets that share of what they all may use", rank->index,
 			      rank->count, rank->manager ? " that were started by " : "",
 			      rank->manager ? rank->manager : "");
-	if (r == 0 && workload->not_users)
-		r = plan_note(&plan->reasons, "slot", workload->not_users,
-			      "%s is %s's own default, not the user's word (--threads asks for a count)",
-			      workload->not_users, rank->manager);
-	return r;
+	return r == 0 ? explain_threads(workload, plan) : r;
 }

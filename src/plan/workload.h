@@ -40,6 +40,7 @@ struct rank {
 	const char *variable;   /* where the index is from */
 	bool own;               /* what we may use is this share, and no other rank's */
 	bool again;             /* an outer fettle took it */
+	bool unasked;           /* it is one of several with the same CPUs, and there is no --slot */
 };
 
 struct workload {

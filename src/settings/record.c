@@ -105,7 +105,7 @@ static int add_record(const struct settings_input *in, const struct plan_instanc
 		 plan->instance_count, pus, mask, pin_words[instance->pin],
 		 memory_policy_words[instance->memory_policy], has_nodes ? ":" : "", has_nodes ? nodes : "",
 		 settings_find(settings, setting_flush, instance->index) ? "fp=flush;" : "");
-	if (rank->count && rank->variable)
+	if (rank->count && rank->variable && !rank->unasked)
 		text_add(&record, "slot=%s:%u/%u;", rank->variable, rank->index, rank->count);
 	preload_names(in, instance, &names);
 	text_add(&record, "%s%s%sset=", names.length ? "pre=" : "", names.length ? names.data : "",

@@ -86,6 +86,12 @@ class OpenMpi(Ranks):
     def test_bound_ranks_stay_where_they_were_put(self):
         self.check_left_alone("--bind-to", "core")
 
+    def test_ranks_that_do_not_ask_for_their_share_are_warned(self):
+        done = self.start(*self.manager, "--bind-to", "none", self.fettle[0], "run", "true")
+        self.assertEqual(done.stderr.count("warning: Open MPI started 2 of this on the same CPUs"), 2, done.stderr)
+        done = self.start(*self.manager, "--bind-to", "none", self.fettle[0], "run", "--slot", "auto", "true")
+        self.assertNotIn("warning", done.stderr)
+
     def test_a_mask_around_the_manager_is_all_ranks(self):
         """Not taken for the rank's own: one CPU is none too many for two."""
         self.check_refused("2 instances need 2 threads, and only 1 may run here", "taskset", "-c", str(CPUS[0]),
@@ -185,6 +191,7 @@ class Torchrun(Ranks):
                 self.assertEqual([instance["environment"]["OMP_NUM_THREADS"] for instance in plan["instances"]],
                                  ["4", "4"])
                 self.assertEqual(plan["request"].get("instance"), rank)
+                self.assertIn("slot-threads", [warning["id"] for warning in plan["warnings"]])
 
 
 CASES = {"openmpi": OpenMpi, "mpich": Mpich, "slurm": Slurm, "torchrun": Torchrun}

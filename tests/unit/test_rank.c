@@ -308,36 +308,108 @@ static void it_is_both_instances_and_instance(void **state)
 	assert_non_null(strstr(err.text, "--instance "));
 }
 
+static const char *warning_of(const struct plan *plan, const char *id)
+{
+	for (size_t i = 0; i < plan->warnings.count; i++) {
+		if (strcmp(plan->warnings.items[i].id, id) == 0)
+			return plan->warnings.items[i].text;
+	}
+	return NULL;
+}
+
 /* Threads of a rank's plan with torchrun's variables and `threads` in the environment, of eight CPUs. */
-static unsigned threads_under_torchrun(const char *size, const char *threads, bool *ret_said)
+static unsigned threads_under_torchrun(const char *size, const char *threads, unsigned asked, bool *ret_warned)
 {
 	const char *const environment[] = { "LOCAL_RANK=0", size, threads, NULL };
-	struct workload workload = { .request.slot = "auto", .environment = environment };
+	struct workload workload = { .request = { .slot = "auto", .threads = asked }, .environment = environment };
 	cleanup_machine struct machine *machine = NULL;
 	cleanup_plan struct plan *plan = NULL;
+	const char *warning;
 	struct err err = { 0 };
 
 	assert_int_equal(machine_read("synthetic:8", &machine, &err), 0);
 	assert_int_equal(rank_take(machine, NULL, &workload, &err), 0);
 	assert_int_equal(plan_make(machine, &workload, &plan, &err), 0);
-	*ret_said = false;
-	for (size_t i = 0; i < plan->reasons.count; i++)
-		*ret_said |= strstr(plan->reasons.items[i].text, "torchrun's own default") != NULL;
+	warning = warning_of(plan, "slot-threads");
+	*ret_warned = warning != NULL;
+	if (warning)
+		assert_non_null(strstr(warning, "OMP_NUM_THREADS=1 is taken for torchrun's own default"));
 	return plan->instances[0].threads;
 }
 
-static void torchruns_one_thread_is_not_the_users_word(void **state)
+static void torchruns_one_thread_is_not_the_users_word_and_that_is_said(void **state)
 {
-	bool said;
+	static const struct {
+		const char *size, *threads;
+		unsigned asked, due;
+		bool warned;
+	} rows[] = {
+		{ "LOCAL_WORLD_SIZE=2", "OMP_NUM_THREADS=1", 0, 4, true },
+		{ "LOCAL_WORLD_SIZE=2", "OMP_NUM_THREADS=2", 0, 2, false },
+		{ "LOCAL_WORLD_SIZE=2", "OMP_NUM_THREADS=1", 3, 3, false },
+		/* as many are planned */
+		{ "LOCAL_WORLD_SIZE=8", "OMP_NUM_THREADS=1", 0, 1, false },
+		/* it sets none for a single rank */
+		{ "LOCAL_WORLD_SIZE=1", "OMP_NUM_THREADS=1", 0, 1, false },
+	};
 
 	(void)state;
-	assert_int_equal(threads_under_torchrun("LOCAL_WORLD_SIZE=2", "OMP_NUM_THREADS=1", &said), 4);
-	assert_true(said);
-	assert_int_equal(threads_under_torchrun("LOCAL_WORLD_SIZE=2", "OMP_NUM_THREADS=2", &said), 2);
-	assert_false(said);
-	/* It sets none for a single rank. */
-	assert_int_equal(threads_under_torchrun("LOCAL_WORLD_SIZE=1", "OMP_NUM_THREADS=1", &said), 1);
-	assert_false(said);
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		bool warned;
+
+		assert_int_equal(threads_under_torchrun(rows[i].size, rows[i].threads, rows[i].asked, &warned),
+				 rows[i].due);
+		assert_int_equal(warned, rows[i].warned);
+	}
+}
+
+#define TORCHRUN "LOCAL_RANK=1", "LOCAL_WORLD_SIZE=2"
+
+static void ranks_on_the_same_cpus_that_do_not_ask_are_warned(void **state)
+{
+	static const struct {
+		const char *environment[VARIABLES];
+		const char *allowed, *cpus;
+		bool warned;
+	} rows[] = {
+		{ { TORCHRUN }, .warned = true },
+		{ { TORCHRUN }, .allowed = "4-7", .warned = true },
+		{ { OPEN_MPI }, .allowed = "4-7", .warned = true },
+		{ { OPEN_MPI, BOUND }, .warned = true },
+		{ { HYDRA }, .warned = true },
+		{ { SLURM, MASKS, "SLURM_CPU_BIND_LIST=0xf0,0xf0" }, .allowed = "4-7", .warned = true },
+		{ { SLURM, MASKS, "SLURM_CPU_BIND_LIST=0xff,0xf0" }, .allowed = "4-7", .warned = true },
+		/* bound to their own, as far as can be told */
+		{ { OPEN_MPI, BOUND }, .allowed = "4-7" },
+		{ { HYDRA }, .allowed = "4-7" },
+		{ { SLURM, MASKS, "SLURM_CPU_BIND_LIST=0x0f,0xf0" }, .allowed = "4-7" },
+		/* no ranks, or one; whose words are not understood; who took their share outside, or name theirs */
+		{ { NULL } },
+		{ { "LOCAL_RANK=0", "LOCAL_WORLD_SIZE=1" } },
+		{ { "SLURM_LOCALID=0", "SLURM_TASKS_PER_NODE=2" } },
+		{ { "LOCAL_RANK=x", "LOCAL_WORLD_SIZE=2" } },
+		{ { TORCHRUN, "FETTLE_PLAN=1;slot=LOCAL_RANK:1/2;set=" } },
+		{ { TORCHRUN }, .cpus = "4-7" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		const struct machine_narrow narrow = { .allowed_pus = rows[i].allowed };
+		struct workload workload = { .request.cpus = rows[i].cpus, .environment = rows[i].environment };
+		cleanup_machine struct machine *machine = NULL;
+		cleanup_plan struct plan *plan = NULL;
+		struct err err = { 0 };
+
+		assert_int_equal(machine_read("synthetic:8", &machine, &err), 0);
+		assert_int_equal(machine_narrow(machine, &narrow, &err), 0);
+		rank_watch(machine, &workload);
+		assert_int_equal(plan_make(machine, &workload, &plan, &err), 0);
+		if ((warning_of(plan, "slot-unasked") != NULL) != rows[i].warned) {
+			print_error("# row %zu: %s\n", i, rows[i].warned ? "not warned" : "warned");
+			fail();
+		}
+		assert_int_equal(plan->instance_count, 1);
+	}
 }
 
 /* The cpuset that prepared files tell of, as text. */
@@ -397,7 +469,8 @@ int main(void)
 		cmocka_unit_test(open_mpis_ranks_have_their_own_where_they_are_dealt_over_what_they_are_bound_to),
 		cmocka_unit_test(a_share_can_be_said),
 		cmocka_unit_test(it_is_both_instances_and_instance),
-		cmocka_unit_test(torchruns_one_thread_is_not_the_users_word),
+		cmocka_unit_test(torchruns_one_thread_is_not_the_users_word_and_that_is_said),
+		cmocka_unit_test(ranks_on_the_same_cpus_that_do_not_ask_are_warned),
 		cmocka_unit_test(the_cpuset_is_that_of_our_cgroup),
 	};
 

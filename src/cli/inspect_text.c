@@ -98,6 +98,7 @@ static void add_plan(const struct planned *planned, struct text *text)
 static void add_seen(const struct observation *observation, int instance, struct text *text)
 {
 	const struct observed_process *main = &observation->processes[observation->instances[instance].main_idx];
+	const uint64_t window_ms = observation_window_ns(observation) / 1000000;
 	unsigned threads = 0, computing = 0, processes = 0;
 	unsigned long ran_milli = 0;
 
@@ -114,8 +115,8 @@ static void add_seen(const struct observation *observation, int instance, struct
 		}
 	}
 	text_add(text, "seen for %.1f s: %u of %u threads in %u process%s compute, %.2f CPUs used",
-		 (double)(observation_window_ns(observation) / 1000000) / 1000, computing, threads, processes,
-		 processes == 1 ? "" : "es", (double)ran_milli / 1000);
+		 (double)window_ms / 1000, computing, threads, processes, processes == 1 ? "" : "es",
+		 (double)ran_milli / 1000);
 	if (main->rss_bytes.state == FACT_KNOWN) {
 		text_add(text, ", ");
 		shown_size(text, &main->rss_bytes);

@@ -158,6 +158,12 @@ static int read_maps(const struct observe_request *request, struct observation *
 
 int object_open(const struct observe_request *request, const struct observed_process *process, const char *path)
 {
+	return process->own_mounts ? object_open_inside(request, process, path)
+				   : sysroot_open_file(request->root, path);
+}
+
+int object_open_inside(const struct observe_request *request, const struct observed_process *process, const char *path)
+{
 	char whole[PROC_PATH + 4096];
 
 	if ((size_t)snprintf(whole, sizeof(whole), "/proc/%d/root%s", (int)process->pid, path) >= sizeof(whole))

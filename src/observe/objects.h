@@ -27,8 +27,14 @@ void owners_decide(struct observed_process *process);
  */
 int preloads_read(const struct observe_request *request, struct observed_process *process);
 
-/* Open the object's file as the process sees it, whatever its root. Returns a descriptor or -errno. */
+/*
+ * Open a file by the path that /proc/PID/maps or exe gives. The kernel writes it as we would name it, and where the
+ * file is in no place of ours (another mount namespace) as that namespace does. Returns a descriptor or -errno.
+ */
 int object_open(const struct observe_request *request, const struct observed_process *process, const char *path);
+
+/* Open a file by the path the process itself would name it by, whatever its root. Returns a descriptor or -errno. */
+int object_open_inside(const struct observe_request *request, const struct observed_process *process, const char *path);
 
 /* The object whose path or name in the link map ends in this file name, or whose soname it is; -1: none. */
 int object_find(const struct observed_process *process, const char *name);

@@ -37,7 +37,7 @@ static int explain_file(const struct observe_request *request, const struct obse
 		(void)snprintf(preload->why, sizeof(preload->why), "its loader did not find it by this name");
 		return 0;
 	}
-	fd = object_open(request, process, preload->name);
+	fd = object_open_inside(request, process, preload->name);
 	if (fd < 0) {
 		(void)snprintf(preload->why, sizeof(preload->why), "%s",
 			       fd == -ENOENT ? "there is no such file" : strerror(-fd));

@@ -76,7 +76,9 @@ static json_t *plan_to_object(const struct observation *observation)
 
 static json_t *seconds(uint64_t ns)
 {
-	return json_real((double)(ns / 1000000) / 1000);
+	const uint64_t ms = ns / 1000000;
+
+	return json_real((double)ms / 1000);
 }
 
 /* What a counter grew by; null when it is not known. */

@@ -273,9 +273,10 @@ static void two_copies_of_one_runtime(void **state)
 	scene_expect_nothing(&scene);
 }
 
-static void preload(unsigned i, char *name, int object, bool unusable, const char *why)
+static void preload(unsigned i, const char *name, int object, bool unusable, const char *why)
 {
-	scene.preloads[i] = (struct observed_preload){ .name = name, .object_idx = object, .unusable = unusable };
+	scene.preloads[i] =
+		(struct observed_preload){ .name = (char *)name, .object_idx = object, .unusable = unusable };
 	(void)snprintf(scene.preloads[i].why, sizeof(scene.preloads[i].why), "%s", why);
 	scene.processes[0].preload_count = i + 1;
 }
@@ -284,7 +285,7 @@ static void a_preloaded_runtime_that_does_not_answer(void **state)
 {
 	(void)state;
 	scene_object(&scene, 0, (char *)"/usr/bin/prog", false, true, false); /* libgomp is linked into it */
-	preload(0, (char *)"/lib/libgomp.so.1", 2, false, "");
+	preload(0, "/lib/libgomp.so.1", 2, false, "");
 	scene_owner(&scene, SYMBOL_GOMP, 0, true, 2);
 	scene_expect(&scene, "openmp-not-in-charge", "/usr/bin/prog runs the teams");
 	scene_owner(&scene, SYMBOL_GOMP, 2, true, 2);
@@ -319,11 +320,11 @@ static void variables_that_nobody_reads(void **state)
 static void preloads_that_did_not_arrive(void **state)
 {
 	(void)state;
-	preload(0, (char *)"/opt/libx.so", -1, false, "there is no such file");
+	preload(0, "/opt/libx.so", -1, false, "there is no such file");
 	scene_expect(&scene, "preload-missing", "/opt/libx.so: there is no such file");
-	preload(0, (char *)"/opt/libx.so", -1, true, "it is for another architecture");
+	preload(0, "/opt/libx.so", -1, true, "it is for another architecture");
 	scene_expect(&scene, "preload-unusable", "another architecture");
-	preload(0, (char *)"/lib/libc.so.6", 1, false, "");
+	preload(0, "/lib/libc.so.6", 1, false, "");
 	scene_expect_nothing(&scene);
 }
 
@@ -331,7 +332,7 @@ static void an_allocator_that_does_not_answer(void **state)
 {
 	(void)state;
 	scene_object(&scene, 3, (char *)"/lib/libjemalloc.so.2", true, false, false);
-	preload(0, (char *)"libjemalloc.so.2", 3, false, "");
+	preload(0, "libjemalloc.so.2", 3, false, "");
 	scene_expect(&scene, "allocator-not-in-charge", "malloc is that of /lib/libc.so.6");
 	scene_owner(&scene, SYMBOL_MALLOC, 3, true, 2);
 	scene_expect_nothing(&scene);

@@ -45,6 +45,22 @@ static bool is_digit(char c)
 	return c >= '0' && c <= '9';
 }
 
+static bool is_name(struct onednn_span span)
+{
+	for (size_t i = 0; i < span.length; i++) {
+		if ((span.at[i] < 'a' || span.at[i] > 'z') && span.at[i] != '_')
+			return false;
+	}
+	return span.length != 0;
+}
+
+static struct onednn_span before_colon(struct onednn_span span)
+{
+	const char *colon = memchr(span.at, ':', span.length);
+
+	return (struct onednn_span){ span.at, colon ? (size_t)(colon - span.at) : span.length };
+}
+
 /* Ten to the `exponent`, without the maths library. Beyond what a double holds it is 0 or infinity. */
 static double power_of_ten(int exponent)
 {
@@ -263,15 +279,6 @@ static enum onednn_line_type operation_of(struct onednn_span word, struct onednn
 	return ONEDNN_LINE_CREATE;
 }
 
-static bool is_name(struct onednn_span span)
-{
-	for (size_t i = 0; i < span.length; i++) {
-		if ((span.at[i] < 'a' || span.at[i] > 'z') && span.at[i] != '_')
-			return false;
-	}
-	return span.length != 0;
-}
-
 /* The fields of a creation or an execution. False: the line is not whole. */
 static bool read_fields(const struct onednn_span *fields, size_t count, const struct onednn_template *template,
 			struct onednn_line *line)
@@ -304,8 +311,8 @@ void onednn_line_parse(const char *text, size_t length, const struct onednn_temp
 	*ret_line = (struct onednn_line){ .type = ONEDNN_LINE_CUT };
 	if (!count)
 		return;
-	if (onednn_span_is(fields[i], "v1"))
-		i++;
+	if (fields[i].length > 1 && fields[i].at[0] == 'v' && is_digit(fields[i].at[1]))
+		i++; /* of the format: v1 */
 	if (i < count && fields[i].length && is_digit(fields[i].at[0]))
 		i++; /* a timestamp */
 	if (i < count && onednn_span_is(fields[i], "primitive"))
@@ -314,7 +321,7 @@ void onednn_line_parse(const char *text, size_t length, const struct onednn_temp
 		return;
 	if (onednn_span_is(fields[i], "info")) {
 		read_info(&fields[i + 1], count - i - 1, text + length, ret_line);
-	} else {
+	} else if (is_name(before_colon(fields[i])) && count - i > 1) {
 		ret_line->type = operation_of(fields[i], ret_line);
 		if ((ret_line->type == ONEDNN_LINE_CREATE || ret_line->type == ONEDNN_LINE_EXEC) &&
 		    !read_fields(&fields[i + 1], count - i - 1, template, ret_line))

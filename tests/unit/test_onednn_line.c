@@ -94,6 +94,9 @@ static void what_is_not_about_a_primitive_is_told_apart(void **state)
 		{ "onednn_verbose,v1,primitive,exec," REST ",0.2.5", ONEDNN_LINE_CUT, NULL },
 		{ "onednn_verbose,v1,primitive,exec," REST, ONEDNN_LINE_CUT, NULL },
 		{ "onednn_verbose,v1", ONEDNN_LINE_CUT, NULL },
+		{ "onednn_verbose,", ONEDNN_LINE_CUT, NULL },
+		{ "onednn_verbose,off", ONEDNN_LINE_CUT, NULL },
+		{ "onednn_verbose, it says, is a variable", ONEDNN_LINE_CUT, NULL },
 	};
 
 	(void)state;

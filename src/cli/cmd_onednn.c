@@ -99,7 +99,7 @@ int onednn_tell(const struct invocation *invocation, struct onednn_profile *prof
 	result = options->json ? as_json(profile, &advice, shapes)
 			       : as_text(profile, &advice, options, shapes, to_stderr);
 	if (to_stderr && !options->output) {
-		if (!result || output_stderr(result) < 0)
+		if (!result || output_bytes(STDERR_FILENO, result, strlen(result)) < 0)
 			return EXIT_FAILED;
 		return EXIT_OK;
 	}
@@ -157,12 +157,18 @@ int cmd_onednn(struct invocation *invocation)
 {
 	struct err err = { 0 };
 
+	if (invocation->word_count && strcmp(invocation->words[0], "run") == 0)
+		return onednn_run(invocation, invocation->words + 1, invocation->word_count - 1);
 	if (!invocation->word_count) {
 		output_line("no stream: name a file, or '-', or 'run' and a program; try 'fettle onednn --help'");
 		return EXIT_USAGE;
 	}
 	if (invocation->word_count > 1) {
 		output_line("'%s' is one word too many: a stream is one file, or '-'", invocation->words[1]);
+		return EXIT_USAGE;
+	}
+	if (invocation->options.keep) {
+		output_line("option '--keep' is for 'fettle onednn run': this stream is a file already");
 		return EXIT_USAGE;
 	}
 	if (onednn_check_options(&invocation->options, &err) < 0)

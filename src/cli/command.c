@@ -51,8 +51,10 @@ static const struct option onednn_rows[] = {
 	  .offset = offsetof(struct options, folded) },
 	{ "save", "NAME|FILE", "keep the recommended capacity in a profile for 'run'", OPTION_FILE,
 	  .offset = offsetof(struct options, save) },
+	{ "keep", "FILE", "with 'run': also write oneDNN's lines to FILE", OPTION_FILE,
+	  .offset = offsetof(struct options, keep) },
 };
-static const struct option_table onednn_options = { "oneDNN", onednn_rows, 4 };
+static const struct option_table onednn_options = { "oneDNN", onednn_rows, 5 };
 
 const struct option_table *const global_tables[] = { &machine_options, &common_options, &version_options, NULL };
 
@@ -146,11 +148,13 @@ static const struct command inspect_command = {
 static const struct command onednn_command = {
 	.name = "onednn",
 	.summary = "where a program's time in oneDNN went, and its cache's size",
-	.usage = "[options] <file>|-",
+	.usage = "[options] <file>|-|run [--] <program> [args]",
 	.about = "Reads what oneDNN prints under ONEDNN_VERBOSE: time by kind and implementation, layouts, reference "
 		 "kernels, and from the creations of this one run the hit rate of the primitive cache at every "
-		 "capacity. Lines that are not oneDNN's are passed over.",
-	.example = "ONEDNN_VERBOSE=2 python3 serve.py | fettle onednn -",
+		 "capacity. Lines that are not oneDNN's are passed over. 'run' collects them from a program, whose own "
+		 "output "
+		 "comes out unchanged; what is told goes to standard error.",
+	.example = "fettle onednn --save mine run -- python3 serve.py",
 	.manual = "fettle-onednn(1)",
 	.tables = onednn_tables,
 	.failure = EXIT_FAILED,

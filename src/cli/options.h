@@ -39,6 +39,7 @@ struct options {
 	const char *why;    /* plan */
 	const char *save;   /* plan, onednn */
 	const char *folded; /* onednn */
+	const char *keep;   /* onednn run */
 	unsigned top, capacity;
 	struct layers *layers; /* what the command line rests on (layers.h); NULL: nothing; owned */
 	const char *plan_file; /* run */

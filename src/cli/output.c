@@ -260,9 +260,9 @@ void output_line(const char *format, ...)
 		(void)write_all(STDERR_FILENO, line.data, line.length);
 }
 
-int output_stderr(const char *text)
+int output_bytes(int fd, const char *bytes, size_t length)
 {
-	return write_all(STDERR_FILENO, text, strlen(text));
+	return write_all(fd, bytes, length);
 }
 
 int output_failure(int exit_code, const struct err *err)

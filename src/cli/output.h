@@ -8,6 +8,7 @@
 #include "base/cleanup.h"
 
 #include <stdbool.h>
+#include <stddef.h>
 
 struct err;
 struct invocation;
@@ -55,8 +56,8 @@ int output_check_picture(const struct options *options, struct err *err);
 /* One line on stderr: "fettle: ...". Control characters are shown as \xNN, so that a line stays one line. */
 void output_line(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/* Text of several lines on stderr, as it is. Returns 0 or -errno. */
-int output_stderr(const char *text);
+/* These bytes, as they are, to a descriptor. Returns 0 or -errno. */
+int output_bytes(int fd, const char *bytes, size_t length);
 
 /* Say what failed, in one line, with its hint; returns `exit_code`. */
 int output_failure(int exit_code, const struct err *err);

@@ -37,8 +37,15 @@ fettle plan --profile mine --save again --throughput >/dev/null
 fettle onednn --save again cycle >/dev/null
 cat config/fettle/profiles/again.json
 for words in /dev/null missing '' 'trace trace' '--capacity 70000 trace' '--save .x trace' '--save mine trace' \
-	'--folded x --output x trace'; do
+	'--folded x --output x trace' '--keep x trace' run '--json run true' 'run --folded - true' 'run --dry-run true' \
+	'run -- ./missing' 'run --keep x/y true'; do
 	code=0
 	fettle onednn $words >/dev/null || code=$?
 	echo $code
 done
+# From a program: its output and its end are its own.
+code=0
+fettle onednn --keep kept --save mine run -q --output told -- sh -c 'echo one; cat cycle; printf two; exit 9' || code=$?
+echo " $code"
+cmp kept cycle
+head -1 told

@@ -62,6 +62,7 @@ static int find_library(struct decision *decision, const char *word, struct err 
 		.path = decision->malloc_library.path,
 		.why_not = decision->malloc_library.why_not,
 		.broken = decision->malloc_library.broken,
+		.untried = decision->malloc_library.untried,
 		.proven = decision->malloc_library.path != NULL,
 	};
 	return 0;

@@ -29,6 +29,7 @@ struct workload_library {
 	const char *path;    /* for LD_PRELOAD; NULL: it cannot be had */
 	const char *why_not; /* then why */
 	bool broken;         /* there is one, and it does not do */
+	bool untried;        /* there is one, and whether it does could not be found out */
 	bool proven;         /* it was seen to work; false with a path: the program runs on another machine */
 };
 

@@ -207,7 +207,7 @@ static int refuse_library(const struct settings_input *in, const char *word, con
 	(void)err_set(err, -EINVAL, "--allocator %s: %s", word, reason);
 	if (untunable(in, &evidence))
 		return err_hint(err, "possible: --allocator glibc");
-	if (preload_refused(in) || in->workload->malloc_library.broken)
+	if (preload_refused(in) || in->workload->malloc_library.broken || in->workload->malloc_library.untried)
 		return err_hint(err, "possible: --allocator tuned-glibc, which needs no library");
 	return err_hint(err, "possible: --allocator tuned-glibc; to have it: %s", kind->package);
 }

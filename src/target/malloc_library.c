@@ -209,6 +209,7 @@ static int prove(const struct malloc_library_request *request, const char *path,
 	int r;
 
 	if (!helper) {
+		library->untried = true;
 		library->why_not = strdup("fettle-probe, which tries a library, is not installed");
 		return library->why_not ? 0 : err_nomem(err);
 	}
@@ -218,7 +219,8 @@ static int prove(const struct malloc_library_request *request, const char *path,
 	if (r < 0)
 		return r;
 	if (why_not) {
-		library->broken = !is_helpers(why_not, helper);
+		library->untried = is_helpers(why_not, helper);
+		library->broken = !library->untried;
 		if (asprintf(&library->why_not, library->broken ? "'%s' does not work: %s" : "'%s' cannot be tried: %s",
 			     path, why_not) < 0)
 			library->why_not = NULL;
@@ -288,6 +290,7 @@ static int recall(const struct malloc_library_request *request, const char *key,
 	library.path = answer_get_copy(&answer);
 	library.why_not = answer_get_copy(&answer);
 	library.broken = answer_get(&answer) != NULL;
+	library.untried = answer_get(&answer) != NULL;
 	r = answer_end(&answer);
 	if (r < 0)
 		return r;
@@ -325,6 +328,7 @@ int malloc_library_find(const struct malloc_library_request *request, struct mal
 	answer_put(&bytes, ret_library->path);
 	answer_put(&bytes, ret_library->why_not);
 	answer_put(&bytes, ret_library->broken ? "" : NULL);
+	answer_put(&bytes, ret_library->untried ? "" : NULL);
 	answer_remember(&watch, request->cache_folder, kind_of_file, key, &bytes);
 	return 0;
 }

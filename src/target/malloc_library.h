@@ -33,6 +33,7 @@ struct malloc_library {
 	char *path;    /* of a library that works, for LD_PRELOAD; NULL: there is none; owned */
 	char *why_not; /* then why, in words; owned */
 	bool broken;   /* there is one, but it does not do */
+	bool untried;  /* there is one, but whether it does cannot be found out */
 };
 
 /*

@@ -288,6 +288,37 @@ class Allocator(unittest.TestCase):
         run = self.run_fettle("run", "-q", "--", program, "LD_PRELOAD")
         self.assertIn(NAME, run.stdout, run.stderr)
 
+    def test_a_program_whose_glibc_is_older_than_the_helpers(self):
+        """fettle-probe does not start there: that says nothing against the library, and keeps no program from running."""
+        self.installed("tcmalloc")
+        fettle, helper = (os.path.join(self.folder, *parts) for parts in (("src", "cli", "fettle"),
+                                                                          ("probe", "fettle-probe")))
+        os.makedirs(os.path.dirname(fettle))
+        os.mkdir(os.path.dirname(helper))
+        shutil.copy(self.fettle, fettle)
+        for version in ("GLIBC_2.99", "GLIBC_2.31"):  # linked with the first, the second is what it finds
+            versions = os.path.join(self.folder, version)
+            with open(versions, "w", encoding="utf-8") as file:
+                file.write(version + " { f; };")
+            library = self.make("int f(void) { return 0; }", f"-Wl,-soname,libold.so,--version-script={versions}",
+                                name="libold.so")
+            if not os.path.exists(helper):
+                subprocess.run([self.cc, "-x", "c", "-", "-x", "none", library, "-o", helper,
+                                f"-Wl,-rpath,{self.libraries}"], check=True, text=True,
+                               input="int f(void); int main(void) { return f(); }")
+        self.fettle = fettle
+        for _ in range(2):
+            run = self.run_fettle("run", "-q", "--", self.computing(), "GLIBC_TUNABLES")
+            self.assertEqual((run.returncode, run.stderr), (0, ""), run.stdout)
+            self.assertIn("mmap_threshold", run.stdout)
+        why = " ".join(self.run_fettle("plan", "--why", "GLIBC_TUNABLES", "--", self.computing()).stdout.split())
+        self.assertIn("tcmalloc is not preloaded: ", why)
+        self.assertIn("version `GLIBC_2.99' not found", why)
+        run = self.run_fettle("run", "--allocator", "tcmalloc", "--", "true")
+        self.assertEqual((run.returncode, run.stderr.count("\n")), (2, 1))
+        self.assertIn("cannot be tried", run.stderr)
+        self.assertNotIn("to have it", run.stderr)
+
     def test_a_text_of_its_name_is_in_the_way(self):
         with open(os.path.join(self.libraries, NAME), "w", encoding="utf-8") as file:
             file.write("this is no library\n")

@@ -44,8 +44,8 @@ static int check_options(const struct invocation *inv, struct err *err)
 		return err_set(err, -EINVAL, "no program to run; try 'fettle run --help'");
 	if (options->json && !options->dry_run)
 		return err_set(err, -EINVAL,
-			       "'run --json' needs '--dry-run': standard output is the program's (what happened in a "
-			       "run will be told by '--report', which is still to come)");
+			       "'run --json' needs '--dry-run': standard output is the program's; '--report FILE' "
+			       "tells what happened in a run");
 	if (options->output && !options->dry_run)
 		return err_set(err, -EINVAL, "'run --output' needs '--dry-run': standard output is the program's");
 	if (options->machine && strcmp(options->machine, "live") != 0 && !options->dry_run)

@@ -86,6 +86,13 @@ static const struct option supervision_rows[] = {
 	{ "timeout", "S", "stop all after S seconds", OPTION_SECONDS, .offset = AT(supervision.timeout) },
 	{ "stagger", "MS", "milliseconds between the starts of two instances", OPTION_NUMBER,
 	  .offset = AT(supervision.stagger_ms) },
+	{ "log-dir", "DIR", "each instance's output in a file there, appended", OPTION_FILE,
+	  .offset = AT(supervision.log_dir) },
+	{ "log-prefix", "TEXT", "what their names, or else lines of output, begin with", OPTION_TEXT,
+	  .offset = AT(supervision.log_prefix) },
+	{ "collect", "REGEX", "the number in its (...), from each instance's output", OPTION_TEXT,
+	  .offset = AT(supervision.collect) },
+	{ "report", "FILE", "write there how it went, as JSON", OPTION_FILE, .offset = AT(supervision.report) },
 };
 TABLE(supervision_options, "Supervision", supervision_rows);
 

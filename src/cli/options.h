@@ -18,6 +18,9 @@ struct supervision {
 	const char *fail; /* "stop", "keep", "restart[=N]" */
 	const char *timeout;
 	unsigned stagger_ms;
+	const char *log_dir, *log_prefix;
+	const char *collect; /* a regular expression */
+	const char *report;
 };
 
 struct options {

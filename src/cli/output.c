@@ -132,6 +132,13 @@ int output_open(const char *path, struct output_file *ret_file, struct err *err)
 	return real ? open_beside(&real, mode, ret_file, err) : err_nomem(err);
 }
 
+int output_put(const struct output_file *file, const char *data, struct err *err)
+{
+	const int r = write_all(file->fd, data, strlen(data));
+
+	return r < 0 ? err_errno(err, r, "cannot write '%s'", file->path) : 0;
+}
+
 int output_commit(struct output_file *file, struct err *err)
 {
 	int r = file->nameless ? give_name(file) : 0;
@@ -178,8 +185,8 @@ int output_write(const char *path, const char *data, struct err *err)
 	r = output_open(path, &file, err);
 	if (r < 0)
 		return r;
-	r = write_all(file.fd, data, strlen(data));
-	return r < 0 ? err_errno(err, r, "cannot write '%s'", path) : output_commit(&file, err);
+	r = output_put(&file, data, err);
+	return r < 0 ? r : output_commit(&file, err);
 }
 
 int output_result(const struct invocation *invocation, const char *data)

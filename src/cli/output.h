@@ -35,6 +35,9 @@ struct output_file {
 /* Begin one; a device or pipe is refused. Returns 0 or -errno. */
 int output_open(const char *path, struct output_file *ret_file, struct err *err);
 
+/* Write into it. Returns 0 or -errno. */
+int output_put(const struct output_file *file, const char *data, struct err *err);
+
 /* Put it in its place. Returns 0 or -errno, with `file` still to be discarded. */
 int output_commit(struct output_file *file, struct err *err);
 

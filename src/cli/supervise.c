@@ -8,6 +8,9 @@
 #include "cli/command.h"
 #include "cli/grant_words.h"
 #include "cli/output.h"
+#include "cli/progress.h"
+#include "cli/run_output.h"
+#include "cli/run_result.h"
 #include "cli/run_words.h"
 #include "cli/start.h"
 #include "plan/plan.h"
@@ -20,7 +23,8 @@ bool supervise_is_asked(const struct options *options)
 {
 	const struct supervision *asked = &options->supervision;
 
-	return asked->timeout || (asked->fail && strncmp(asked->fail, "restart", 7) == 0);
+	return asked->timeout || asked->log_dir || asked->log_prefix || asked->collect || asked->report ||
+	       (asked->fail && strncmp(asked->fail, "restart", 7) == 0);
 }
 
 static int read_fail(const char *word, struct launch_orders *orders, struct err *err)
@@ -51,6 +55,8 @@ int supervise_orders(const struct options *options, struct launch_orders *ret_or
 	struct launch_orders orders = { .stagger_ms = asked->stagger_ms, .guard_fd = -1 };
 	int r = read_fail(asked->fail, &orders, err);
 
+	if (r == 0)
+		r = run_output_check(options, err);
 	if (r < 0)
 		return r;
 	if (asked->timeout)
@@ -59,10 +65,13 @@ int supervise_orders(const struct options *options, struct launch_orders *ret_or
 	return 0;
 }
 
-/* What a supervised start is told about. */
+/* What is told about a supervised start, and by what it is kept. */
 struct telling {
-	const struct invocation *inv;
+	const struct options *options;
 	const struct start *start;
+	struct progress progress;
+	struct run_result result;
+	unsigned restarts;
 };
 
 static void tell_refused(const struct telling *telling, const struct launch_event *event)
@@ -71,26 +80,45 @@ static void tell_refused(const struct telling *telling, const struct launch_even
 	cleanup_text struct text refused = TEXT_INIT;
 
 	grant_words_add(start->children, event->ends, event->count, &refused);
-	run_words_warnings(&telling->inv->options, &start->decision, refused.data);
+	run_words_warnings(telling->options, &start->decision, refused.data);
 }
 
-static void tell(const struct launch_event *event, const void *context)
+static void tell_restarts(struct telling *telling, const struct launch_event *event)
 {
-	const struct telling *telling = context;
-	const struct start *start = telling->start;
-	const struct options *options = &telling->inv->options;
+	const struct launch_child *child = &telling->start->children[event->index];
 
+	telling->restarts++;
+	if (!telling->options->quiet)
+		run_words_restarts(child->instance->index, &event->ends[event->index], event->delay_ms);
+}
+
+static void tell(const struct launch_event *event, void *context)
+{
+	struct telling *telling = context;
+
+	if (event->kind != LAUNCH_TICK && event->kind != LAUNCH_STARTS && event->kind != LAUNCH_ENDED)
+		progress_clear(&telling->progress);
 	switch (event->kind) {
+	case LAUNCH_STARTS:
+	case LAUNCH_ENDED:
+		run_result_note(&telling->result, event);
+		break;
 	case LAUNCH_STARTED:
 		tell_refused(telling, event);
 		break;
 	case LAUNCH_RESTARTS:
-		if (!options->quiet)
-			run_words_restarts(start->children[event->index].instance->index, &event->ends[event->index],
-					   event->delay_ms);
+		tell_restarts(telling, event);
 		break;
 	case LAUNCH_TIMED_OUT:
-		output_line("the time is over (--timeout %s): stopping", options->supervision.timeout);
+		output_line("the time is over (--timeout %s): stopping", telling->options->supervision.timeout);
+		break;
+	case LAUNCH_WRITES:
+		break;
+	case LAUNCH_OUTPUT_LOST:
+		output_line("output of the instances is lost: %s", strerror(-event->error));
+		break;
+	case LAUNCH_TICK:
+		progress_draw(&telling->progress, event->running, event->count, telling->restarts);
 		break;
 	case LAUNCH_LEFT_BEHIND:
 		output_line("cannot stop process %d, which the program left behind: %s", (int)event->pid,
@@ -110,25 +138,46 @@ static int exit_code_of_ends(const struct start *start, const struct launch_end 
 	return end->signal ? EXIT_SIGNAL + end->signal : end->exit_code;
 }
 
-static int supervise_all(const struct telling *telling, const struct launch_orders *orders)
+/* With room for the ends. */
+static int supervise_into(struct telling *telling, const struct launch_orders *orders, struct launch_end *ends)
 {
 	const struct start *start = telling->start;
 	const struct launch_watch watch = { .tell = tell, .context = telling };
-	struct launch_end *ends = calloc(start->count, sizeof(*ends));
 	struct launch_outcome outcome = { .first_failed = -1 };
 	struct err err = { 0 };
 	int exit_code, r;
 
+	run_words_plan(telling->options, &start->decision, start->children, start->count);
+	r = launch_supervise(&start->program, start->children, start->count, orders, &watch, ends, &outcome, &err);
+	progress_clear(&telling->progress);
+	if (r < 0)
+		return output_failure(start_exit_code(r), &err);
+	exit_code = exit_code_of_ends(start, ends, outcome.first_failed);
+	r = run_result_tell(&telling->result, telling->options, start, ends, &outcome, exit_code, &err);
+	if (r == 0)
+		return exit_code;
+	return output_failure(exit_code == EXIT_OK ? EXIT_OWN : exit_code, &err); /* the program's own comes first */
+}
+
+static int supervise_all(const struct options *options, const struct start *start, struct launch_orders *orders,
+			 bool terminal_is_ours)
+{
+	struct launch_end *ends = calloc(start->count, sizeof(*ends));
+	struct telling telling = { .options = options, .start = start, .result = { .report = OUTPUT_FILE_INIT } };
+	struct err err = { 0 };
+	int exit_code;
+
+	progress_init(&telling.progress, terminal_is_ours && !options->quiet);
+	orders->tick_ms = telling.progress.wanted ? PROGRESS_MS : 0;
 	if (!ends) {
 		(void)err_nomem(&err);
 		return output_failure(EXIT_OWN, &err);
 	}
-	run_words_plan(&telling->inv->options, &start->decision, start->children, start->count);
-	r = launch_supervise(&start->program, start->children, start->count, orders, &watch, ends, &outcome, &err);
-	if (r < 0)
-		exit_code = output_failure(start_exit_code(r), &err);
+	if (run_result_begin(options, start->count, &telling.result, &err) < 0)
+		exit_code = output_failure(EXIT_OWN, &err);
 	else
-		exit_code = exit_code_of_ends(start, ends, outcome.first_failed);
+		exit_code = supervise_into(&telling, orders, ends);
+	run_result_clear(&telling.result);
 	for (size_t i = 0; i < start->count; i++)
 		launch_grant_clear(&ends[i].grant);
 	free(ends);
@@ -147,19 +196,22 @@ static int exit_code_of_supervisor(int status)
 
 int supervise(const struct invocation *invocation, const struct start *start)
 {
-	const struct telling telling = { .inv = invocation, .start = start };
+	cleanup_(run_output_clear) struct run_output output = { .log_fds = NULL };
 	struct launch_orders orders;
 	struct err err = { 0 };
 	int status = 0, r;
 
 	if (supervise_orders(&invocation->options, &orders, &err) < 0)
 		return output_failure(EXIT_USAGE, &err);
+	if (run_output_open(&invocation->options, start->children, start->count, &output, &err) < 0)
+		return output_failure(EXIT_OWN, &err);
+	orders.output = &output.output;
 	r = launch_guard(&orders.guard_fd, &status, &err);
 	if (r < 0)
 		return output_failure(EXIT_OWN, &err);
 	if (r > 0)
 		return exit_code_of_supervisor(status);
-	r = supervise_all(&telling, &orders);
+	r = supervise_all(&invocation->options, start, &orders, output.terminal_is_ours);
 	(void)close(orders.guard_fd);
 	return r;
 }

@@ -60,11 +60,13 @@ static int tie_to_parent(pid_t parent)
 	return 0;
 }
 
-static int set_stdin(const struct child_common *common, const struct child_spec *spec)
+static int set_streams(const struct child_common *common, const struct child_spec *spec)
 {
-	if (spec->keeps_stdin)
-		return 0;
-	return dup2(common->null_fd, STDIN_FILENO) < 0 ? -errno : 0;
+	if (!spec->keeps_stdin && dup2(common->null_fd, STDIN_FILENO) < 0)
+		return -errno;
+	if (spec->output_fds[0] >= 0 && dup2(spec->output_fds[0], STDOUT_FILENO) < 0)
+		return -errno;
+	return spec->output_fds[1] >= 0 && dup2(spec->output_fds[1], STDERR_FILENO) < 0 ? -errno : 0;
 }
 
 /* The child's whole life before its program. Async-signal-safe calls only. */
@@ -77,8 +79,8 @@ static _Noreturn void become(const struct child_common *common, const struct chi
 	bind_carry_out(spec->bind, &result);
 	write_all(fd, &result, offsetof(struct bind_result, granted) + result.granted_bytes);
 	if (!failure.error) {
-		failure.stage = CHILD_STDIN;
-		failure.error = set_stdin(common, spec);
+		failure.stage = CHILD_STREAMS;
+		failure.error = set_streams(common, spec);
 	}
 	if (!failure.error) {
 		(void)sigaction(SIGCHLD, &common->sigchld, NULL);
@@ -155,8 +157,8 @@ int child_explain(const struct child_report *report, const struct launch_program
 	switch (report->stage) {
 	case CHILD_TIE:
 		return err_errno(err, report->error, "cannot tie it to fettle's life: prctl");
-	case CHILD_STDIN:
-		return err_errno(err, report->error, "cannot give it /dev/null as stdin");
+	case CHILD_STREAMS:
+		return err_errno(err, report->error, "cannot give it its standard streams: dup2");
 	default:
 		return exec_explain(program, report->error, err);
 	}

@@ -24,9 +24,10 @@ struct child_spec {
 	char *const *environment;
 	char *const *unpinned; /* the environment when the CPUs are not granted as asked */
 	bool keeps_stdin;
+	int output_fds[2]; /* stdout and stderr; -1: ours */
 };
 
-enum child_stage { CHILD_RUNS, CHILD_TIE, CHILD_STDIN, CHILD_EXEC };
+enum child_stage { CHILD_RUNS, CHILD_TIE, CHILD_STREAMS, CHILD_EXEC };
 
 /* The first word of a child, sent before its program runs, and what followed. */
 struct child_report {

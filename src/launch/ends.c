@@ -85,6 +85,7 @@ static void note_end(struct supervisor *s, size_t i, int status)
 	s->alive--;
 	order_forget(&s->order, i);
 	end->usage.wall_ns = clock_now_ns() - member->first_start;
+	supervisor_tell(s, (struct launch_event){ .kind = LAUNCH_ENDED, .index = i });
 	end->exit_code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 	end->signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
 	end->stopped_by_us = obeyed(member, end);

@@ -96,6 +96,5 @@ int launch_guard(int *ret_guard_fd, int *ret_status, struct err *err)
 	watch_over(supervisor, &signals, ret_status);
 	if (WIFSIGNALED(*ret_status))
 		(void)children_kill_all();
-	signals_restore(&signals);
 	return 1;
 }

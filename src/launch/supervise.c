@@ -10,13 +10,11 @@
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
 
-/* What an event is about. */
-enum source { SOURCE_SIGNALS, SOURCE_GUARD };
-
 void supervisor_tell(const struct supervisor *s, struct launch_event event)
 {
 	event.ends = s->ends;
 	event.count = s->count;
+	event.running = s->alive;
 	if (s->watch->tell)
 		s->watch->tell(&event, s->watch->context);
 }
@@ -41,14 +39,18 @@ static int start_one(struct supervisor *s, size_t i, struct err *err)
 {
 	const struct launch_child *child = &s->children[i];
 	struct member *member = &s->members[i];
-	const struct child_spec spec = { .bind = &member->bind,
-					 .environment = child->environment,
-					 .unpinned = child->unpinned ? child->unpinned : child->environment,
-					 .keeps_stdin = i == 0 };
+	struct child_spec spec = { .bind = &member->bind,
+				   .environment = child->environment,
+				   .unpinned = child->unpinned ? child->unpinned : child->environment,
+				   .keeps_stdin = i == 0 };
 	int r;
 
 	orphans_kill_of(s, i); /* what its former life left has had its time */
-	r = child_start(&s->common, &spec, &s->ends[i].pid, &member->report_fd, err);
+	supervisor_tell(s, (struct launch_event){ .kind = LAUNCH_STARTS, .index = i });
+	r = streams_open(s, i, spec.output_fds, err);
+	if (r == 0)
+		r = child_start(&s->common, &spec, &s->ends[i].pid, &member->report_fd, err);
+	streams_close_ends(s, spec.output_fds);
 	if (r < 0)
 		return err_wrap(err, "cannot start instance %u", child->instance->index);
 	member->alive = true;
@@ -131,6 +133,8 @@ static uint64_t next_due(const struct supervisor *s)
 {
 	uint64_t due = clock_earlier(clock_earlier(s->kill_at, s->timeout_at), orphans_due(s));
 
+	due = clock_earlier(due, s->tick_at);
+
 	for (size_t i = 0; s->to_start && i < s->count; i++)
 		due = clock_earlier(due, s->members[i].start_due);
 	return due;
@@ -147,6 +151,11 @@ static void do_due(struct supervisor *s)
 			supervisor_tell(s, (struct launch_event){ .kind = LAUNCH_TIMED_OUT });
 			ends_stop_all(s);
 		}
+	}
+	if (s->tick_at <= now) {
+		s->tick_at = clock_in_ms(s->orders->tick_ms);
+		if (!streams_wait_for_terminal(s))
+			supervisor_tell(s, (struct launch_event){ .kind = LAUNCH_TICK });
 	}
 	if (s->kill_at <= now)
 		ends_kill_all(s);
@@ -173,7 +182,13 @@ static void step(struct supervisor *s)
 	struct epoll_event event;
 
 	if (epoll_wait(s->epoll_fd, &event, 1, wait_ms(next_due(s))) == 1) {
-		if (event.data.u64 == SOURCE_SIGNALS) {
+		const uint64_t source = event.data.u64;
+
+		if (source >= SOURCE_SINK) {
+			streams_sink_ready(s, source - SOURCE_SINK);
+		} else if (source >= SOURCE_STREAM) {
+			streams_ready(s, source - SOURCE_STREAM);
+		} else if (source == SOURCE_SIGNALS) {
 			commands_take(s);
 		} else {
 			s->outcome.guard_lost = true;
@@ -223,12 +238,16 @@ static int prepare(struct supervisor *s, struct err *err)
 	s->to_start = s->count;
 	if (s->orders->timeout_ms)
 		s->timeout_at = now + s->orders->timeout_ms * 1000000U;
+	if (s->orders->tick_ms)
+		s->tick_at = now + s->orders->tick_ms * 1000000ULL;
 	for (size_t i = 0; i < s->count && !r; i++)
 		r = bind_prepare(s->children[i].instance, &s->members[i].bind, err);
+	if (r == 0)
+		r = streams_prepare(s, err);
 	return r < 0 ? r : open_null(s, err);
 }
 
-static int watch_fd(struct supervisor *s, int fd, enum source source, struct err *err)
+static int watch_fd(struct supervisor *s, int fd, uint64_t source, struct err *err)
 {
 	struct epoll_event event = { .events = EPOLLIN, .data.u64 = source };
 
@@ -257,6 +276,8 @@ static void supervisor_clear(struct supervisor *s)
 
 	for (size_t i = 0; s->members && i < s->count; i++)
 		bind_orders_clear(&s->members[i].bind);
+	if (s->members)
+		streams_clear(s);
 	free(s->members);
 	free(s->orphans);
 	order_clear(&s->order, s->count);
@@ -277,9 +298,13 @@ static int run_as_subreaper(struct supervisor *s)
 	s->common.mask = s->signals.mask;
 	s->common.sigchld = s->signals.sigchld;
 	r = open_events(s, s->err);
-	if (r == 0)
+	if (r == 0) {
 		run(s);
-	signals_restore(&s->signals);
+		streams_drain(s);
+	}
+	/* One that the guard hands on when all is over would end us before we have told how it went. */
+	if (s->orders->guard_fd < 0)
+		signals_restore(&s->signals);
 	(void)prctl(PR_SET_CHILD_SUBREAPER, before);
 	return r < 0 ? r : s->failure;
 }
@@ -299,6 +324,7 @@ int launch_supervise(const struct launch_program *program, const struct launch_c
 		.outcome = { .first_failed = -1 },
 		.kill_at = CLOCK_NEVER,
 		.timeout_at = CLOCK_NEVER,
+		.tick_at = CLOCK_NEVER,
 		.order = { .epoll_fd = -1 },
 		.epoll_fd = -1,
 		.signal_fd = -1,

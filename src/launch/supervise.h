@@ -7,6 +7,7 @@
 #pragma once
 
 #include "launch/launch.h"
+#include "launch/output.h"
 
 #include <stdint.h>
 #include <sys/types.h>
@@ -27,6 +28,8 @@ struct launch_orders {
 	uint64_t timeout_ms; /* from the start of the first: SIGTERM to all, SIGKILL five seconds later; 0: never */
 	unsigned stagger_ms; /* between the starts of two children */
 	int guard_fd;        /* of launch_guard(): when it reads end of file, all is killed; -1: none */
+	const struct launch_output *output; /* NULL: all zero */
+	unsigned tick_ms;                   /* between two LAUNCH_TICKs; 0: none */
 };
 
 /* What a child, all its lives together, has used. */
@@ -43,6 +46,8 @@ struct launch_end {
 	int signal;        /* 0: none */
 	int stopped_by_us; /* a sibling failed, or we were told to stop */
 	unsigned restarts; /* how often it was started again */
+	bool collected;    /* orders->output->collect found a number: the last one is `number` */
+	double number;
 	struct launch_usage usage;
 	struct launch_grant grant; /* of its latest life */
 };
@@ -55,9 +60,14 @@ struct launch_child {
 };
 
 enum launch_event_kind {
+	LAUNCH_STARTS,      /* child `index` is about to be */
+	LAUNCH_ENDED,       /* child `index` has ended; it may be started again */
 	LAUNCH_STARTED,     /* all run, none was waited for yet; their grants are in `ends` */
 	LAUNCH_RESTARTS,    /* child `index` failed (its end is in `ends`) and is started again in `delay_ms` */
 	LAUNCH_TIMED_OUT,   /* the time is over: all are told to stop */
+	LAUNCH_WRITES,      /* something is about to be written to the terminal */
+	LAUNCH_OUTPUT_LOST, /* some output could not be written, and more may be lost: `error` */
+	LAUNCH_TICK,        /* time passes; nothing waits to be written to the terminal */
 	LAUNCH_LEFT_BEHIND, /* process `pid`, started by a child, cannot be stopped: `error` */
 };
 
@@ -65,6 +75,7 @@ struct launch_event {
 	enum launch_event_kind kind;
 	const struct launch_end *ends;
 	size_t count, index;
+	size_t running; /* children that live */
 	uint64_t delay_ms;
 	pid_t pid;
 	int error; /* -errno */
@@ -72,8 +83,8 @@ struct launch_event {
 
 /* Who is told, while all goes on: it must return soon. */
 struct launch_watch {
-	void (*tell)(const struct launch_event *event, const void *context); /* may be NULL */
-	const void *context;
+	void (*tell)(const struct launch_event *event, void *context); /* may be NULL */
+	void *context;
 };
 
 /* How it went. */
@@ -90,8 +101,8 @@ struct launch_outcome {
  * them already. A second SIGINT kills. Child 0 keeps our stdin, the others get /dev/null.
  * `ends` has room for `count`; the caller clears their grants, whatever is returned. Returns 0 when all were started;
  * -errno when starting one failed (its index is ret_outcome->first_failed, codes as launch_exec): those already started
- * are stopped then. Blocks and restores the signals named, SIGPIPE and SIGCHLD; not for a program with other children,
- * nor for one with threads.
+ * are stopped then. Blocks the signals named, SIGPIPE and SIGCHLD, and restores them unless there is a guard; not for a
+ * program with other children, nor for one with threads.
  */
 int launch_supervise(const struct launch_program *program, const struct launch_child *children, size_t count,
 		     const struct launch_orders *orders, const struct launch_watch *watch, struct launch_end *ends,
@@ -100,6 +111,7 @@ int launch_supervise(const struct launch_program *program, const struct launch_c
 /*
  * Go on in a child process, with this one as its guard: it hands signals on, stops and goes on with the terminal's job,
  * and when the child is killed it kills whatever that had started. In the child 0 is returned and `*ret_guard_fd` is
- * for launch_orders; in the guard 1, when all is over, and the child's wait status. -errno: nothing was done.
+ * for launch_orders; in the guard 1, when all is over, and the child's wait status: then the process should end soon,
+ * for the signals that are handed on stay blocked. -errno: nothing was done.
  */
 int launch_guard(int *ret_guard_fd, int *ret_status, struct err *err);

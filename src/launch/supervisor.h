@@ -10,6 +10,7 @@
 #include "launch/order.h"
 #include "launch/restart.h"
 #include "launch/signals.h"
+#include "launch/streams.h"
 #include "launch/supervise.h"
 
 struct member {
@@ -50,6 +51,7 @@ struct supervisor {
 	bool stopping;       /* SIGTERM was sent because of a failure, or the time is over */
 	bool killing;        /* nobody is asked any more */
 	uint64_t kill_at;    /* when the children get SIGKILL; CLOCK_NEVER: not */
+	uint64_t tick_at;    /* when LAUNCH_TICK is told; CLOCK_NEVER: not */
 	uint64_t timeout_at; /* CLOCK_NEVER: no limit */
 	uint64_t asked_at;   /* when we were last asked to stop; 0: never */
 	int asked_by;        /* by which signal */
@@ -57,6 +59,7 @@ struct supervisor {
 	size_t orphan_count, orphan_capacity;
 	uint64_t grace_over; /* the same, when all are over */
 	bool childless;      /* the kernel says that we have no child at all */
+	struct streams streams;
 	struct order order;
 	int epoll_fd, signal_fd;
 	struct signals signals;
@@ -64,6 +67,11 @@ struct supervisor {
 	int failure; /* of a start; 0: none */
 	struct err *err;
 };
+
+/* What an event of epoll is about: the number that comes with it; of streams and sinks an index is added. */
+enum { SOURCE_SIGNALS, SOURCE_GUARD };
+#define SOURCE_STREAM (UINT64_C(1) << 32)
+#define SOURCE_SINK   (UINT64_C(2) << 32)
 
 enum { GRACE_MS = 5000 }; /* from SIGTERM to SIGKILL */
 

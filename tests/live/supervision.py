@@ -170,6 +170,68 @@ class Supervised(unittest.TestCase):
             return int(re.search(r"\nvoluntary_ctxt_switches:\s+(\d+)", file.read())[1])
 
 
+class Output(unittest.TestCase):
+    """What goes through fettle on its way."""
+
+    def run_fettle(self, *argv, **options):
+        return subprocess.Popen([FETTLE, "run", "-q", "--threads", "1", *argv], stdout=subprocess.PIPE, **options)
+
+    def test_every_byte_arrives_once_and_in_order(self):
+        script = "import os, random, sys; random.seed(int(os.environ['FETTLE_INSTANCE'])); " \
+                 "[sys.stdout.buffer.write(random.randbytes(random.randrange(200000))) for _ in range(40)]"
+        process = self.run_fettle("--instances", "2", "--log-prefix", "p", "--", "python3", "-c", script)
+        got, _ = process.communicate(timeout=PATIENCE_S)
+        self.assertEqual(process.returncode, 0)
+        for index in (b"0", b"1"):
+            mine = b"".join(line.partition(b"] ")[2] + b"\n" for line in got.split(b"\n")
+                            if line.startswith(b"[p." + index + b"] "))
+            plain = subprocess.run(["python3", "-c", script], env={**os.environ, "FETTLE_INSTANCE": index.decode()},
+                                   capture_output=True, check=True).stdout
+            self.assertLess(max(map(len, plain.split(b"\n"))), 65536)
+            self.assertEqual(mine, plain if plain.endswith(b"\n") else plain + b"\n")
+
+    def test_a_reader_that_stands_still_keeps_nobody_from_stopping(self):
+        process = self.run_fettle("--instances", "2", "--log-prefix", "p", "--", "yes")
+        time.sleep(0.5)  # the pipe and all that fettle holds is full
+        self.assertIsNone(process.poll())
+        process.send_signal(signal.SIGTERM)
+        time.sleep(0.5)
+        process.stdout.read(1)  # still there, to hand over what was written
+        process.stdout.close()
+        self.assertEqual(process.wait(PATIENCE_S), 143)
+
+    def test_output_to_one_place_does_not_wait_for_another(self):
+        """Nobody reads stdout: what goes to stderr comes all the same."""
+        process = self.run_fettle("--instances", "2", "--log-prefix", "p", "--", "sh", "-c",
+                                  "test $FETTLE_INSTANCE = 1 || exec yes; sleep 0.5; echo here >&2; exec sleep 600",
+                                  stderr=subprocess.PIPE)
+        self.assertEqual(process.stderr.readline(), b"[p.1] here\n")
+        process.send_signal(signal.SIGTERM)
+        process.stdout.close()
+        process.stderr.close()
+        self.assertIn(process.wait(PATIENCE_S), (143, 141))  # whichever reaches instance 0 first
+
+    def test_logs_on_a_full_disk_are_refused(self):
+        if os.geteuid() != 0 or subprocess.run(["unshare", "-m", "true"], check=False).returncode:
+            self.skipTest("needs a mount namespace")
+        with tempfile.TemporaryDirectory() as folder:
+            done = subprocess.run(["unshare", "-m", "sh", "-c", 'mount -t tmpfs -o size=4k none "$1" && echo full >"$1/x"; '
+                                   '"$2" run -q --log-dir "$1" -- echo started', "sh", folder, FETTLE],
+                                  capture_output=True, text=True, check=False)
+        self.assertEqual((done.returncode, done.stdout), (125, ""))
+        self.assertIn("No space left on device", done.stderr)
+
+    def test_logs_where_nobody_may_write_are_refused(self):
+        if os.geteuid() != 0 or not shutil.which("runuser"):
+            self.skipTest("only root can be somebody else")
+        with tempfile.TemporaryDirectory() as folder:
+            os.chmod(folder, 0o755)
+            done = subprocess.run([*AsNobody.user, FETTLE, "run", "-q", "--log-dir", folder, "--", "echo", "started"],
+                                  capture_output=True, text=True, check=False)
+        self.assertEqual((done.returncode, done.stdout), (125, ""))
+        self.assertIn("Permission denied", done.stderr)
+
+
 class AsNobody(Supervised):
     user = ("runuser", "-u", "nobody", "--")
 
@@ -305,6 +367,15 @@ class Shell(unittest.TestCase):
         self.type("words\n")
         self.wait_for("<0 words>")
         self.wait_for("ready> ")
+
+    def test_progress_comes_and_goes(self):
+        self.type("TERM=xterm; export TERM\n")
+        self.wait_for("ready> ")
+        self.type(f"{FETTLE} run --instances 2 --threads 1 -- sh -c 'sleep 1.3; echo line; sleep 1'\n")
+        self.wait_for("\r\x1b[Kfettle: 2 of 2 run, 0:01\r\x1b[K")
+        self.wait_for("line")
+        self.wait_for("all")
+        self.assertNotIn("run, ", self.wait_for("ready> "))
 
     def test_a_closed_terminal_ends_all(self):
         self.start("sleep 600 & : >up$FETTLE_INSTANCE; wait")

@@ -85,7 +85,7 @@ static bool same_mask(const sigset_t *a, const sigset_t *b)
 
 static struct outcome *outcome_now; /* a callback's context is const */
 
-static void tell(const struct launch_event *event, const void *context)
+static void tell(const struct launch_event *event, void *context)
 {
 	assert_ptr_equal(context, outcome_now);
 	for (size_t i = 0; event->kind == LAUNCH_STARTED && i < event->count; i++)

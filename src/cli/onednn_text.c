@@ -81,16 +81,6 @@ static void add_rows(const struct onednn_profile *profile, const struct colour *
 	}
 }
 
-/* The problem descriptor, last in a key. */
-static struct onednn_span problem_of(struct onednn_span key)
-{
-	const char *comma = memrchr(key.at, ',', key.length);
-
-	if (!comma)
-		return key;
-	return (struct onednn_span){ comma + 1, key.length - (size_t)(comma + 1 - key.at) };
-}
-
 static void add_shapes(const struct onednn_profile *profile, size_t shapes, const struct colour *colour,
 		       struct text *text)
 {
@@ -101,14 +91,14 @@ static void add_shapes(const struct onednn_profile *profile, size_t shapes, cons
 		text->failed = true;
 		return;
 	}
-	count = onednn_profile_longest(profile, shapes, longest);
+	count = onednn_profile_longest(profile, 0, shapes, longest);
 	if (!count)
 		return;
 	text_add(text, "\n");
 	add_heading("Longest", colour, text);
 	for (size_t i = 0; i < count; i++) {
 		const struct onednn_primitive *primitive = &profile->primitives.items[longest[i]];
-		const struct onednn_span problem = problem_of(onednn_primitive_key(&profile->primitives, primitive));
+		const struct onednn_span problem = onednn_profile_problem(profile, primitive);
 		const char *kind = profile->rows[primitive->row].kind;
 
 		text_add(text, "%6.1f %% %10.1f %9" PRIu64 "  ", 100 * onednn_share(profile, primitive->exec_ms),
@@ -221,6 +211,17 @@ static void add_cache(const struct onednn_profile *profile, const struct onednn_
 	add_price(advice, text);
 }
 
+/* Parts of it are the stream's. */
+static void add_evidence(const char *words, struct text *text)
+{
+	cleanup_text struct text shown = TEXT_INIT;
+
+	plan_text_shown(&shown, words);
+	text->failed |= shown.failed;
+	text_add(text, "%*sseen: ", INDENT, "");
+	option_wrap(text, shown.data ? shown.data : "", INDENT + 6, INDENT + 6);
+}
+
 static void add_findings(const struct onednn_advice *advice, const struct colour *colour, struct text *text)
 {
 	if (!advice->finding_count)
@@ -234,10 +235,8 @@ static void add_findings(const struct onednn_advice *advice, const struct colour
 		text_add(&line, "%s: %s: %s", finding->severity, finding->id, finding->text);
 		text->failed |= line.failed;
 		option_wrap(text, line.data ? line.data : "", 0, INDENT);
-		for (size_t e = 0; e < finding->evidence.count; e++) {
-			text_add(text, "%*sseen: ", INDENT, "");
-			option_wrap(text, finding->evidence.items[e], INDENT + 6, INDENT + 6);
-		}
+		for (size_t e = 0; e < finding->evidence.count; e++)
+			add_evidence(finding->evidence.items[e], text);
 		text_add(text, "%*sdo:   ", INDENT, "");
 		option_wrap(text, finding->remedy, INDENT + 6, INDENT + 6);
 	}

@@ -13,6 +13,9 @@
 /* How often each primitive must have been asked for, on average, before a smaller cache is advised. */
 enum { TIMES_EACH = 4 };
 
+/* Primitives named as examples of a finding. */
+enum { NAMED = 3 };
+
 /* From which share of the time on something is worth a word, and from which a warning. */
 static const double NOTE = 0.05, WARN = 0.2;
 
@@ -144,6 +147,25 @@ static void advise_cache(const struct onednn_profile *profile, struct say *say)
 		     (unsigned long long)sizing->misses, sizing->recommended, sizing->best_rate));
 }
 
+/* Which they are: the longest of those with one of these traits. */
+static void name_longest(const struct onednn_profile *profile, unsigned traits, struct say *say)
+{
+	struct onednn_finding *finding = &say->advice->findings[say->advice->finding_count - 1];
+	size_t longest[NAMED];
+	const size_t count = onednn_profile_longest(profile, traits, NAMED, longest);
+
+	for (size_t i = 0; i < count && !say->failed; i++) {
+		const struct onednn_primitive *primitive = &profile->primitives.items[longest[i]];
+		const struct onednn_span problem = onednn_profile_problem(profile, primitive);
+
+		say->failed |= words_take(&finding->evidence,
+					  words_of("%.1f ms: %s %.*s, %llu execution%s", primitive->exec_ms,
+						   profile->rows[primitive->row].kind, (int)problem.length, problem.at,
+						   (unsigned long long)primitive->calls,
+						   primitive->calls == 1 ? "" : "s")) < 0;
+	}
+}
+
 static void advise_layout(const struct onednn_profile *profile, struct say *say)
 {
 	const struct onednn_times *times = &profile->times;
@@ -164,6 +186,8 @@ static void advise_layout(const struct onednn_profile *profile, struct say *say)
 		     "channels "
 		     "last",
 		     times->activation_reorder, times->asked_plain, times->channels_last));
+	if (!say->failed)
+		name_longest(profile, ONEDNN_ACTIVATION | ONEDNN_ASKED_PLAIN, say);
 }
 
 static void advise_isa(const struct onednn_profile *profile, const char *flags, struct say *say)
@@ -187,6 +211,8 @@ static void advise_isa(const struct onednn_profile *profile, const char *flags, 
 		    words_of("the table names them: another layout, data type or size may have a fast kernel; "
 			     "ONEDNN_VERBOSE=dispatch says why each was refused"),
 		    words_of("%.1f ms in kernels named ref", times->reference));
+	if (reference >= NOTE && !say->failed)
+		name_longest(profile, ONEDNN_REFERENCE, say);
 	if (profile->isa && (used.bf16 || used.amx) && times->narrow <= 0 && single >= 0.5)
 		add(say, "isa-limited", false,
 		    words_of(

@@ -85,7 +85,7 @@ static json_t *shapes_to_json(const struct onednn_profile *profile, size_t count
 	json_t *array = json_array();
 	int r = longest ? 0 : -1;
 
-	count = longest ? onednn_profile_longest(profile, count, longest) : 0;
+	count = longest ? onednn_profile_longest(profile, 0, count, longest) : 0;
 	for (size_t i = 0; i < count; i++)
 		r |= json_array_append_new(array, shape_to_json(profile, &profile->primitives.items[longest[i]]));
 	return finish(array, r);

@@ -264,7 +264,7 @@ int onednn_profile_end(struct onednn_profile *profile, struct err *err)
 }
 
 /* Keep the `count` longest so far sorted, the longest first. */
-size_t onednn_profile_longest(const struct onednn_profile *profile, size_t count, size_t *ret_longest)
+size_t onednn_profile_longest(const struct onednn_profile *profile, unsigned traits, size_t count, size_t *ret_longest)
 {
 	const struct onednn_primitive *items = profile->primitives.items;
 	size_t found = 0;
@@ -272,7 +272,7 @@ size_t onednn_profile_longest(const struct onednn_profile *profile, size_t count
 	for (size_t i = 0; count && i < profile->primitives.count; i++) {
 		size_t at = found < count ? found : count;
 
-		if (!items[i].calls || !items[i].text)
+		if (!items[i].calls || !items[i].text || (traits && !(items[i].flags & traits)))
 			continue;
 		while (at && items[ret_longest[at - 1]].exec_ms < items[i].exec_ms)
 			at--;
@@ -283,6 +283,17 @@ size_t onednn_profile_longest(const struct onednn_profile *profile, size_t count
 		ret_longest[at] = i;
 	}
 	return found;
+}
+
+struct onednn_span onednn_profile_problem(const struct onednn_profile *profile,
+					  const struct onednn_primitive *primitive)
+{
+	const struct onednn_span key = onednn_primitive_key(&profile->primitives, primitive);
+	const char *comma = key.length ? memrchr(key.at, ',', key.length) : NULL;
+
+	if (!comma)
+		return key;
+	return (struct onednn_span){ comma + 1, key.length - (size_t)(comma + 1 - key.at) };
 }
 
 double onednn_share(const struct onednn_profile *profile, double ms)

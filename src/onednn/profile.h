@@ -63,10 +63,14 @@ static inline void onednn_profile_free_(struct onednn_profile **profile)
 #define cleanup_onednn_profile cleanup_(onednn_profile_free_)
 
 /*
- * The primitives that took the longest to execute, at most `count`. Returns how many; the indices are in `ret_longest`,
- * which has room for `count`.
+ * The primitives that took the longest to execute, at most `count`, of those with one of `traits` (enum onednn_trait;
+ * 0: of all). Returns how many; the indices are in `ret_longest`, which has room for `count`.
  */
-size_t onednn_profile_longest(const struct onednn_profile *profile, size_t count, size_t *ret_longest);
+size_t onednn_profile_longest(const struct onednn_profile *profile, unsigned traits, size_t count, size_t *ret_longest);
+
+/* The problem descriptor of a primitive, last in its key. */
+struct onednn_span onednn_profile_problem(const struct onednn_profile *profile,
+					  const struct onednn_primitive *primitive);
 
 /* A share of the time spent executing; 0 when there is none. */
 double onednn_share(const struct onednn_profile *profile, double ms);

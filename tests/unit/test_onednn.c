@@ -114,7 +114,8 @@ static void time_is_added_up_by_kind_and_implementation(void **state)
 	assert_int_equal(profile->streams, 1);
 	assert_int_equal(profile->stream.other_lines, 1);
 	assert_string_equal(profile->runtime, "OpenMP,nthr:2");
-	assert_int_equal(onednn_profile_longest(profile, 4, longest), 4);
+	assert_int_equal(onednn_profile_longest(profile, ONEDNN_REORDER, 4, longest), 1);
+	assert_int_equal(onednn_profile_longest(profile, 0, 4, longest), 4);
 	assert_true(profile->primitives.items[longest[0]].exec_ms == 90);
 	assert_true(profile->primitives.items[longest[3]].exec_ms == 16);
 	assert_int_equal(profile->primitives.items[longest[0]].row, 1);
@@ -176,6 +177,10 @@ static void reorders_and_plain_data_are_found(void **state)
 	scene_end(&scene, NULL);
 	assert_non_null(found(&scene, "layout-slow"));
 	assert_non_null(strstr(found(&scene, "layout-slow")->text, "30.0 %"));
+	assert_int_equal(found(&scene, "layout-slow")->evidence.count, 3);
+	assert_string_equal(found(&scene, "layout-slow")->evidence.items[1],
+			    "30.0 ms: reorder 4x16x38x38, 1 execution");
+	assert_string_equal(found(&scene, "layout-slow")->evidence.items[2], "10.0 ms: pooling mb1ic8, 1 execution");
 	assert_true(scene.profile->times.plain == 10 && scene.profile->times.activation_reorder == 30);
 }
 

@@ -48,6 +48,19 @@ int proc_read(const struct sysroot *root, struct observation *observation, const
 	return r == 0 ? 1 : missed(observation, path, what, r);
 }
 
+int proc_read_short(const struct sysroot *root, const char *path, char *text, size_t size)
+{
+	cleanup_close int fd = sysroot_open_file(root, path);
+	ssize_t length = fd < 0 ? 0 : read(fd, text, size - 1);
+
+	if (fd < 0)
+		return fd;
+	if (length < 0)
+		return -errno;
+	text[length] = '\0';
+	return 0;
+}
+
 int proc_open(const struct sysroot *root, struct observation *observation, const char *path, const char *what,
 	      FILE **ret_file)
 {

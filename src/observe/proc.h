@@ -22,6 +22,12 @@ int proc_gap(struct observation *observation, const char *path, const char *what
 int proc_read(const struct sysroot *root, struct observation *observation, const char *path, const char *what,
 	      char **ret_text);
 
+/*
+ * Read a file that is shorter than a page into `text`, with one call: what every look reads of every thread. Cut off
+ * at `size`. Returns 0 or -errno.
+ */
+int proc_read_short(const struct sysroot *root, const char *path, char *text, size_t size);
+
 /* The process's file as a stream for getline(), however long it is. Returns as proc_read(). */
 int proc_open(const struct sysroot *root, struct observation *observation, const char *path, const char *what,
 	      FILE **ret_file);

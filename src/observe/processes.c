@@ -31,15 +31,12 @@ static int read_lines(const struct observe_request *request, struct pass *pass)
 	if (!pass->lines || !pass->ours)
 		return -ENOMEM;
 	for (size_t i = 0; i < count; i++) {
-		cleanup_free char *text = NULL;
-		char path[PROC_PATH];
+		char path[PROC_PATH], text[1024];
 
 		proc_path(path, pids[i], "stat");
 		/* Gone meanwhile, or hidden (hidepid): the CPUs' own counts still tell that somebody was there. */
-		r = sysroot_read(request->root, path, &text);
-		if (r == -ENOMEM)
-			return r;
-		if (r == 0 && stat_line_parse(text, &pass->lines[pass->count]) == 0)
+		if (proc_read_short(request->root, path, text, sizeof(text)) == 0 &&
+		    stat_line_parse(text, &pass->lines[pass->count]) == 0)
 			pass->count++;
 	}
 	return 0;

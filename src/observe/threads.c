@@ -28,21 +28,41 @@ static int read_file(const struct task *task, pid_t tid, const char *name, char 
 	return sysroot_read(&task->folder, path, ret_text);
 }
 
-/* Both lists ascend, so that the one looked for stands next in nearly every case. NULL: memory ran out. */
-static struct observed_thread *find_or_add(struct task *task, const struct stat_line *line)
+enum { STAT_BYTES = 1024 };
+
+static int read_short(const struct task *task, pid_t tid, const char *name, char *text, size_t size)
+{
+	char path[64];
+
+	(void)snprintf(path, sizeof(path), "%d/%s", (int)tid, name);
+	return proc_read_short(&task->folder, path, text, size);
+}
+
+/* Both lists ascend, so that the one looked for stands next in nearly every case. NULL: it is new. */
+static struct observed_thread *find(struct task *task, pid_t tid)
 {
 	struct observed_process *process = task->process;
-	struct observed_thread *grown;
 
 	for (size_t n = 0; n < process->thread_count; n++) {
 		const size_t i = (task->next + n) % process->thread_count;
+		struct observed_thread *thread = &process->threads[i];
 
-		if (process->threads[i].tid == line->id && process->threads[i].started == line->started) {
+		/* The number of one that has ended may come again. */
+		if (thread->tid == tid && !thread->gone) {
 			task->next = i + 1;
-			return &process->threads[i];
+			return thread;
 		}
 	}
-	grown = array_grow(process->threads, &process->thread_capacity, process->thread_count, sizeof(*grown));
+	return NULL;
+}
+
+/* NULL: memory ran out. */
+static struct observed_thread *add(struct task *task, const struct stat_line *line)
+{
+	struct observed_process *process = task->process;
+	struct observed_thread *grown =
+		array_grow(process->threads, &process->thread_capacity, process->thread_count, sizeof(*grown));
+
 	if (!grown)
 		return NULL;
 	process->threads = grown;
@@ -53,20 +73,14 @@ static struct observed_thread *find_or_add(struct task *task, const struct stat_
 	return grown;
 }
 
-static void read_schedstat(const struct task *task, struct observed_thread *thread)
+/* "RUN WAIT TIMES" in nanoseconds; false: this kernel has it not (CONFIG_SCHED_INFO). */
+static bool read_schedstat(const struct task *task, pid_t tid, uint64_t *ret_run, uint64_t *ret_wait)
 {
-	cleanup_free char *text = NULL;
-	uint64_t run, wait;
-	const char *at;
+	char text[128];
+	const char *at = text;
 
-	if (read_file(task, thread->tid, "schedstat", &text) < 0)
-		return;
-	at = text;
-	if (!proc_take(&at, 10, &run) || !proc_take(&at, 10, &wait))
-		return;
-	thread->last.run_ns = run;
-	thread->last.wait_ns = wait;
-	thread->has_wait = true;
+	return read_short(task, tid, "schedstat", text, sizeof(text)) == 0 && proc_take(&at, 10, ret_run) &&
+	       proc_take(&at, 10, ret_wait);
 }
 
 static int read_status(const struct task *task, struct observed_thread *thread)
@@ -102,33 +116,54 @@ static void read_sched(const struct task *task, struct observed_thread *thread)
 		thread->has_migrations = proc_number(text, "se.nr_migrations", &thread->last.migrations);
 }
 
-/* One thread. A thread that ended between the folder and its file is no news. */
+/* It has run, or is new: all that is to be known of it. */
+static int update(struct task *task, struct observed_thread *thread, const struct stat_line *line)
+{
+	uint64_t run, wait;
+
+	memcpy(thread->name, line->name, sizeof(thread->name));
+	thread->state = line->state;
+	thread->last.cpu_os = line->cpu_os;
+	thread->ticks = line->ticks;
+	thread->last.run_ns = line->ticks * (1000000000 / task->request->ticks_per_s);
+	if (read_schedstat(task, line->id, &run, &wait)) {
+		thread->last.run_ns = run;
+		thread->last.wait_ns = wait;
+		thread->has_wait = true;
+	}
+	read_sched(task, thread);
+	return read_status(task, thread);
+}
+
+/*
+ * One thread. One that has neither run nor waited since the last look is as it was, and that is the cheapest file to
+ * tell it. A thread that ended between the folder and its file is no news.
+ */
 static int look(struct task *task, pid_t tid)
 {
-	cleanup_free char *text = NULL;
-	struct observed_thread *thread;
+	struct observed_thread *thread = find(task, tid);
+	char text[STAT_BYTES];
 	struct stat_line line;
-	int r = read_file(task, tid, "stat", &text);
+	uint64_t run, wait;
 	bool fresh;
 
-	if (r < 0 || stat_line_parse(text, &line) < 0)
-		return r == -ENOMEM ? r : 0;
-	thread = find_or_add(task, &line);
+	if (thread && thread->has_wait && read_schedstat(task, tid, &run, &wait) && run == thread->last.run_ns &&
+	    wait == thread->last.wait_ns) {
+		thread->looked = task->observation->looks;
+		return 0;
+	}
+	if (read_short(task, tid, "stat", text, sizeof(text)) < 0 || stat_line_parse(text, &line) < 0)
+		return 0;
+	fresh = !thread || thread->started != line.started;
+	if (fresh)
+		thread = add(task, &line);
 	if (!thread)
 		return -ENOMEM;
-	fresh = !thread->looked;
-	memcpy(thread->name, line.name, sizeof(thread->name));
-	thread->state = line.state;
-	thread->last.cpu_os = line.cpu_os;
-	if (fresh || line.ticks != thread->ticks) {
-		thread->last.run_ns = line.ticks * (1000000000 / task->request->ticks_per_s);
-		read_schedstat(task, thread);
-		read_sched(task, thread);
-		if (read_status(task, thread) < 0)
-			return -ENOMEM;
-	}
-	thread->ticks = line.ticks;
 	thread->looked = task->observation->looks;
+	if (!fresh && !thread->has_wait && line.ticks == thread->ticks)
+		return 0;
+	if (update(task, thread, &line) < 0)
+		return -ENOMEM;
 	if (fresh)
 		thread->first = thread->last;
 	/* All a thread ever did that came up in the window, it did in the window. */

@@ -7,7 +7,7 @@
 #include "observe/observe.h"
 
 /*
- * Look at all threads of the process. One file is read of each; the others (allowed CPUs, switches, waiting,
+ * Look at all threads of the process. One file is read of each; the others (where it ran, allowed CPUs, switches,
  * migrations) only of those that are new or have run since the last look. Returns 0, -ESRCH when the process is gone,
  * or -ENOMEM.
  */

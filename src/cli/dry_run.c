@@ -3,11 +3,11 @@
 
 #include "base/cleanup.h"
 #include "base/cpulist.h"
+#include "base/quote.h"
 #include "base/text.h"
 #include "cli/colour.h"
 #include "cli/decide.h"
 #include "cli/plan_text.h"
-#include "cli/quote.h"
 #include "launch/supervise.h"
 #include "plan/plan.h"
 #include "settings/settings.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "cli/quote.h"
+#include "base/quote.h"
 
 #include "base/text.h"
 

@@ -3,8 +3,8 @@
 
 #include "base/cleanup.h"
 #include "base/text.h"
+#include "base/utf8.h"
 
-#include <stdint.h>
 #include <string.h>
 
 const struct svg_font_rule svg_fonts[SVG_FONT_COUNT] = {
@@ -15,26 +15,13 @@ const struct svg_font_rule svg_fonts[SVG_FONT_COUNT] = {
 	[SVG_TINY] = { "ft", 9, 66, "font-size:9px" },
 };
 
-/* Bytes of the UTF-8 character at `s` that XML 1.0 may hold, or 0. RFC 3629: no overlong forms, no surrogates. */
-static size_t character_at(const unsigned char *s)
+/* Bytes of the UTF-8 character at `words` that XML 1.0 may hold and that shows, or 0. */
+static size_t character_at(const char *words)
 {
-	const size_t length = s[0] < 0x80   ? 1
-			      : s[0] < 0xc2 ? 0
-			      : s[0] < 0xe0 ? 2
-			      : s[0] < 0xf0 ? 3
-			      : s[0] < 0xf5 ? 4
-					    : 0;
-	static const uint32_t least[] = { 0, 0x20, 0xa0, 0x800, 0x10000 };
-	uint32_t code = length > 1 ? s[0] & (0xffU >> (length + 1)) : s[0];
+	uint32_t code;
+	const size_t length = utf8_at(words, &code);
 
-	for (size_t i = 1; i < length; i++) {
-		if ((s[i] & 0xc0) != 0x80)
-			return 0;
-		code = code << 6 | (s[i] & 0x3f);
-	}
-	if (!length || code < least[length] || code == 0x7f || code > 0x10ffff)
-		return 0;
-	if ((code >= 0xd800 && code < 0xe000) || code == 0xfffe || code == 0xffff)
+	if (!length || code < 0x20 || (code >= 0x7f && code < 0xa0) || code == 0xfffe || code == 0xffff)
 		return 0;
 	return length;
 }
@@ -44,7 +31,7 @@ void svg_escape(struct text *text, const char *words)
 	if (!text)
 		return;
 	while (*words) {
-		const size_t length = character_at((const unsigned char *)words);
+		const size_t length = character_at(words);
 
 		if (!length)
 			text_add(text, "\\x%02x", (unsigned char)*words);
@@ -73,7 +60,7 @@ static size_t letters_in(const char *words, size_t length)
 	size_t letters = 0;
 
 	for (size_t i = 0; i < length;) {
-		const size_t bytes = character_at((const unsigned char *)words + i);
+		const size_t bytes = character_at(words + i);
 
 		letters += bytes ? 1 : strlen("\\xNN");
 		i += bytes ? bytes : 1;
@@ -106,7 +93,7 @@ static size_t line_of(const char *words, int width, enum svg_font font)
 	size_t fits = 0, end = 0;
 
 	while (words[end]) {
-		const size_t bytes = character_at((const unsigned char *)words + end);
+		const size_t bytes = character_at(words + end);
 		const size_t next = end + (bytes ? bytes : 1);
 
 		if (width_of(letters_in(words, next), font) > width && end)

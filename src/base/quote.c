@@ -44,6 +44,20 @@ void quote_word(struct text *text, const char *word)
 	text_add(text, "'");
 }
 
+void quote_in_script(struct text *text, const char *word)
+{
+	if (plain(word)) {
+		text_add(text, "%s", word);
+		return;
+	}
+	text_add(text, "'");
+	for (const char *end; (end = strchr(word, '\'')) != NULL; word = end + 1) {
+		text_add_bytes(text, word, (size_t)(end - word));
+		text_add(text, "'\\''");
+	}
+	text_add(text, "%s'", word);
+}
+
 void quote_assignment(struct text *text, const char *entry)
 {
 	const char *value = strchr(entry, '=');

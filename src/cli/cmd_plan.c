@@ -10,9 +10,13 @@
 #include "cli/plan_text.h"
 #include "cli/profile.h"
 #include "cli/svg.h"
+#include "emit/emit.h"
+#include "machine/machine.h"
 #include "plan/plan.h"
+#include "target/target.h"
 
 #include <stdlib.h>
+#include <unistd.h>
 
 static char *as_json(const struct decision *decision, struct err *err)
 {
@@ -27,6 +31,31 @@ static char *as_json(const struct decision *decision, struct err *err)
 	if (!text)
 		(void)err_nomem(err);
 	return text;
+}
+
+static char *as_form(const struct invocation *invocation, const struct decision *decision, struct err *err)
+{
+	/* Another machine's files are not ours to look up. */
+	const bool here = decision->target && decision->machine->source == MACHINE_LIVE;
+	cleanup_free char *folder = here ? getcwd(NULL, 0) : NULL;
+	cleanup_text struct text text = TEXT_INIT;
+	const struct emit_input input = {
+		.machine = decision->machine,
+		.workload = &decision->workload,
+		.plan = decision->plan,
+		.settings = decision->settings,
+		.words = invocation->words,
+		.path = here ? decision->target->path : NULL,
+		.folder = folder,
+	};
+	char *taken;
+
+	if (emit_form(&input, invocation->options.emit, &text, err) < 0)
+		return NULL;
+	taken = text_take(&text);
+	if (!taken)
+		(void)err_nomem(err);
+	return taken;
 }
 
 static char *as_text(const struct decision *decision, const struct options *options, struct err *err)
@@ -80,6 +109,24 @@ static int save(const struct invocation *invocation)
 	return EXIT_OK;
 }
 
+static int check_options(const struct options *options, struct err *err)
+{
+	if (options->why && options->json)
+		return err_set(err, -EINVAL,
+			       "options '--why' and '--json' do not go together: --why explains in words");
+	if (options->has_emit && (options->why || options->json))
+		return err_set(err, -EINVAL, "options '--emit' and '--%s' do not go together: both say what is written",
+			       options->why ? "why" : "json");
+	return 0;
+}
+
+static char *result_of(const struct invocation *invocation, const struct decision *decision, struct err *err)
+{
+	if (invocation->options.has_emit)
+		return as_form(invocation, decision, err);
+	return invocation->options.json ? as_json(decision, err) : as_text(decision, &invocation->options, err);
+}
+
 int cmd_plan(struct invocation *invocation)
 {
 	const struct options *options = &invocation->options;
@@ -89,18 +136,14 @@ int cmd_plan(struct invocation *invocation)
 	struct err err = { 0 };
 	int exit_code;
 
-	if (options->why && options->json) {
-		output_line("options '--why' and '--json' do not go together: --why explains in words");
-		return EXIT_USAGE;
-	}
-	if (output_check_picture(options, &err) < 0)
+	if (check_options(options, &err) < 0 || output_check_picture(options, &err) < 0)
 		return output_failure(EXIT_USAGE, &err);
 	if (decide_machine(options, true, &decision, &err) < 0 ||
 	    decide_workload(options, (const char *const *)environ, program, false, &decision, &err) < 0 ||
 	    decide_plan(options, invocation->words, &decision, &err) < 0 ||
 	    note_missing_program(&decision, program, &err) < 0)
 		return output_failure(decision.exit_code ? decision.exit_code : EXIT_FAILED, &err);
-	result = options->json ? as_json(&decision, &err) : as_text(&decision, options, &err);
+	result = result_of(invocation, &decision, &err);
 	if (!result)
 		return output_failure(err.code == -EINVAL ? EXIT_USAGE : EXIT_FAILED, &err);
 	exit_code = save(invocation);

@@ -16,10 +16,13 @@ static const struct option_table completion_options = { "Completion", completion
 static const struct option plan_rows[] = {
 	{ "why", "NAME", "explain one setting, reason or warning", OPTION_TEXT,
 	  .offset = offsetof(struct options, why) },
+	{ "emit", "FORM", "write it as shell, numactl, docker, kubernetes, slurm ...", OPTION_CHOICE,
+	  .offset = offsetof(struct options, emit), .given = offsetof(struct options, has_emit), .words = emit_words,
+	  .word_count = EMIT_COUNT },
 	{ "save", "NAME|FILE", "write what was asked for as a profile", OPTION_FILE,
 	  .offset = offsetof(struct options, save) },
 };
-static const struct option_table plan_options = { "Explaining and keeping", plan_rows, 2 };
+static const struct option_table plan_options = { "Explaining and keeping", plan_rows, 3 };
 
 static const struct option run_rows[] = {
 	{ "plan", "FILE", "start from a plan saved by 'fettle plan --json'", OPTION_FILE,

@@ -6,6 +6,7 @@
 #pragma once
 
 #include "cli/option.h"
+#include "emit/emit.h"
 #include "machine/narrow.h"
 #include "plan/workload.h"
 
@@ -44,6 +45,8 @@ struct options {
 	const char *folded; /* onednn */
 	const char *keep;   /* onednn run */
 	unsigned top, capacity;
+	bool has_emit; /* plan: --emit given */
+	enum emit_kind emit;
 	struct layers *layers; /* what the command line rests on (layers.h); NULL: nothing; owned */
 	const char *plan_file; /* run */
 	struct supervision supervision;

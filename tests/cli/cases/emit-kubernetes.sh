@@ -1,0 +1,3 @@
+# SPDX-License-Identifier: Apache-2.0
+fettle plan --machine "$SOURCE/tests/data/machines/two-nodes-smt.xml" --throughput --no agent --no pools --no allocator \
+	--emit kubernetes -- python3 serve.py "it's \$5" 50%

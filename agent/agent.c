@@ -89,6 +89,7 @@ static void find_behind(void)
 		const char *name;
 		void *slot;
 	} rows[] = {
+		{ "pthread_getaffinity_np", &behind.pthread_getaffinity_np },
 		{ "pthread_setaffinity_np", &behind.pthread_setaffinity_np },
 		{ "sched_setaffinity", &behind.sched_setaffinity },
 		{ "pthread_create", &behind.pthread_create },
@@ -301,6 +302,36 @@ void agent_filter(char *const *from, char **to)
 			*to++ = *from;
 	}
 	*to = NULL;
+}
+
+/*
+ * A second copy of libgomp (a wheel's own, loaded beside the distribution's) asks when it loads which CPUs there are,
+ * and takes the binding of the first for all of them: its whole team on one CPU ("Number of places reduced"). It is
+ * told what the first was told. `set` holds the answer so far.
+ */
+static void answer_unbound(size_t size, cpu_set_t *set)
+{
+	const struct mask *wide = here.chose ? &here.choice : &agent.mask;
+	struct mask current;
+
+	if (mask_fits(wide, size) && mask_get(&current) && is_binding(&current, wide))
+		mask_copy(wide, size, set);
+}
+
+HOOK int pthread_getaffinity_np(pthread_t thread, size_t size, cpu_set_t *set)
+{
+	const struct behind *libc = agent_behind();
+	const int kept = errno;
+	int r;
+
+	if (!libc->pthread_getaffinity_np)
+		return ENOSYS;
+	r = libc->pthread_getaffinity_np(thread, size, set);
+	if (!r && agent.active && atomic_load(&agent.runtime_bound) && pthread_equal(thread, pthread_self()) &&
+	    agent_is_runtime(__builtin_return_address(0)))
+		answer_unbound(size, set);
+	errno = kept;
+	return r;
 }
 
 HOOK int pthread_setaffinity_np(pthread_t thread, size_t size, const cpu_set_t *set)

@@ -10,6 +10,8 @@
  * as its parent and all its siblings (multiprocessing's spawn): what fettle set for binding is left out of its
  * environment.
  *
+ * A second copy of the runtime, loaded when the first has bound the main thread, is told of the whole instance too.
+ *
  * It also has the program count denormal numbers as zero where the plan says so (denormal.h).
  *
  * Inert unless FETTLE_PLAN says pin=threads and has a mask, or fp=flush. Hooks keep errno,
@@ -32,6 +34,7 @@
 
 /* The functions behind the hooks; NULL: this libc has none. */
 struct behind {
+	__typeof__(pthread_getaffinity_np) *pthread_getaffinity_np;
 	__typeof__(pthread_setaffinity_np) *pthread_setaffinity_np;
 	__typeof__(sched_setaffinity) *sched_setaffinity;
 	__typeof__(pthread_create) *pthread_create;

@@ -62,6 +62,25 @@ bool mask_strictly_inside(const struct mask *a, const struct mask *b)
 	return !mask_equal(a, b);
 }
 
+bool mask_fits(const struct mask *mask, size_t size)
+{
+	const unsigned char *bytes = (const unsigned char *)mask->words;
+
+	for (size_t i = size; i < sizeof(mask->words); i++) {
+		if (bytes[i])
+			return false;
+	}
+	return true;
+}
+
+void mask_copy(const struct mask *mask, size_t size, void *set)
+{
+	const size_t held = size < sizeof(mask->words) ? size : sizeof(mask->words);
+
+	memcpy(set, mask->words, held);
+	memset((char *)set + held, 0, size - held);
+}
+
 bool mask_get(struct mask *ret_mask)
 {
 	/* The kernel writes as many bytes as it has CPUs for, and says how many. */

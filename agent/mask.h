@@ -23,6 +23,12 @@ bool mask_equal(const struct mask *a, const struct mask *b);
 /* Is every CPU of `a` in `b`, and `b` larger? */
 bool mask_strictly_inside(const struct mask *a, const struct mask *b);
 
+/* Do `size` bytes of a cpu_set_t hold every CPU of it? */
+bool mask_fits(const struct mask *mask, size_t size);
+
+/* Write the first `size` bytes of it to `set`; what is beyond our own size is zero. */
+void mask_copy(const struct mask *mask, size_t size, void *set);
+
 /* The calling thread's affinity, asked of and given to the kernel. Both change errno. */
 bool mask_get(struct mask *ret_mask);
 bool mask_set(const struct mask *mask);

@@ -6,8 +6,10 @@ fork_safety.py PROBE AGENT          an OpenMP program in C
 fork_safety.py --torch AGENT        real PyTorch, with the interpreter named by FETTLE_TEST_PYTHON
 """
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
 import unittest
 
 from common import cpus_of, torch_python
@@ -92,6 +94,26 @@ class Agent(unittest.TestCase):
 
     def test_a_thread_born_with_cpus_keeps_them_for_its_children(self):
         self.assertEqual(self.run_probe("thread-choose", CPUS[1])["chosen"], self.second)
+
+    def run_copy(self, agent):
+        """A copy of libgomp under a wheel's name, loaded when the first has bound the main thread."""
+        library = subprocess.run(["ldd", self.probe], capture_output=True, text=True, check=True).stdout
+        library = next(line.split()[2] for line in library.splitlines() if "libgomp" in line)
+        with tempfile.TemporaryDirectory() as folder:
+            copy = shutil.copy(library, os.path.join(folder, "libgomp-a34b3233.so.1.0.0"))
+            run = subprocess.run([self.probe, "copy", copy], env=environment(agent, plan()), capture_output=True,
+                                 text=True, timeout=60)
+        self.assertEqual(run.returncode, 0, run.stderr)
+        said = dict(line.split(" ", 1) for line in run.stdout.splitlines())
+        return [cpus_of(said[who]) for who in ("main", "copy0", "copy1")], run.stderr
+
+    def test_a_second_copy_of_the_runtime_has_all_places(self):
+        self.assertEqual(self.run_copy(self.agent), ([self.first, self.first, self.second], ""))
+
+    def test_without_it_a_second_copy_has_one(self):
+        said, complaints = self.run_copy(None)
+        self.assertEqual(said, [self.first] * 3)
+        self.assertIn("places reduced from 2 to 1", complaints)
 
     def test_exec_in_place_has_the_mask_and_its_places(self):
         said = self.run_probe("exec")

@@ -3,6 +3,7 @@
  * An OpenMP program that says which CPUs it and what it starts may use: one "who list" a line.
  * fork_safety.py runs it with and without the agent and judges the lines.
  */
+#include <dlfcn.h>
 #include <errno.h>
 #include <omp.h>
 #include <pthread.h>
@@ -202,6 +203,34 @@ static void every_way(void)
 	say("after");
 }
 
+/* A team of another copy of the runtime, as a wheel brings one: loaded now, when ours has bound this thread. */
+static int (*copy_thread)(void);
+
+static void copy_body(void *unused)
+{
+	char who[20];
+
+	(void)unused;
+	(void)snprintf(who, sizeof(who), "copy%d", copy_thread());
+#pragma omp critical
+	say(who);
+}
+
+static int by_copy(const char *path)
+{
+	void *library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+	void (*parallel)(void (*)(void *), void *, unsigned, unsigned);
+	void *found[] = { library ? dlsym(library, "GOMP_parallel") : NULL,
+			  library ? dlsym(library, "omp_get_thread_num") : NULL };
+
+	if (!found[0] || !found[1])
+		return 1;
+	memcpy(&parallel, &found[0], sizeof(parallel));
+	memcpy(&copy_thread, &found[1], sizeof(copy_thread));
+	parallel(copy_body, NULL, 2, 0);
+	return 0;
+}
+
 /* Without a word: all ways. choose CPU: that first. Any other word: only that. */
 int main(int argc, char **argv)
 {
@@ -220,6 +249,8 @@ int main(int argc, char **argv)
 		by_vfork("vfork");
 		return 0;
 	}
+	if (strcmp(what, "copy") == 0)
+		return by_copy(argv[2]);
 	if (strcmp(what, "thread-choose") == 0) {
 		by_chosen_thread("chosen", cpu);
 		return 0;

@@ -387,6 +387,7 @@ class Shell(unittest.TestCase):
 def main(words):
     global FETTLE
     FETTLE = os.path.abspath(words[-1])
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job ignores it, as would fettle
     suite = unittest.defaultTestLoader.loadTestsFromModule(sys.modules["__main__"])
     return not unittest.TextTestRunner(stream=sys.stdout, verbosity=2).run(suite).wasSuccessful()
 

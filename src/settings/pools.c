@@ -4,7 +4,8 @@
  * the same number as OpenMP, none multiplies another.
  *
  * Without a row, because nothing is read from outside: PyTorch's inter-op pool (torch.set_num_interop_threads() alone),
- * ONNX Runtime (its session options), oneTBB (it goes by the mask). Go and JAX go by the mask as well.
+ * ONNX Runtime (its session options), oneTBB (it goes by the mask), DuckDB (SET threads; it does not even go by the
+ * mask). Arrow's pool for computing is as large as OMP_NUM_THREADS; that for files is not for the CPU.
  */
 #include "base/cleanup.h"
 #include "settings/rule.h"
@@ -78,6 +79,20 @@ static const struct setting_rule rules[] = {
 	{ .name = "TF_NUM_INTEROP_THREADS",
 	  .value = threads_value,
 	  .why = "operations TensorFlow runs side by side (tf.config.threading; seen with 2.21)" },
+	{ .name = "PJRT_NPROC",
+	  .older = { "NPROC" },
+	  .value = threads_value,
+	  .why = "XLA's pool on CPUs, which is JAX's: by itself it goes by the mask and not by the quota (XLA, "
+		 "DefaultThreadPoolSize(); seen with JAX 0.10)" },
+	{ .name = "OPENCV_FOR_THREADS_NUM",
+	  .value = threads_value,
+	  .why = "size of OpenCV's pool, which data loaders use too; by itself it goes by the mask and not by the "
+		 "quota "
+		 "(OpenCV, cv::setNumThreads(); seen with 5.0)" },
+	{ .name = "GOMAXPROCS",
+	  .value = threads_value,
+	  .why = "threads that run Go code at the same time; before 1.25 it goes by the mask and not by the quota (Go, "
+		 "package runtime; seen with 1.19)" },
 };
 
 const struct setting_family family_pools = {

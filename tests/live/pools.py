@@ -2,12 +2,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """Pools of libraries as they size themselves under fettle. Nothing is bound (--pin none): only the variables can do it.
 
-  pools.py FETTLE      the interpreter that FETTLE_TEST_POOLS names; 77 where there is none
+  pools.py FETTLE      of the interpreters that FETTLE_TEST_POOLS and FETTLE_TEST_PYTHON (PyTorch with oneMKL) name, of
+                       Debian's BLIS and Go; each is skipped where it is not installed
 """
 import json
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
 import unittest
 
 SIZES = """
@@ -41,16 +44,62 @@ print(json.dumps({"interop": after.count("tf_Compute"), "intraop": after.count("
 """
 
 
+# What a pool of XLA's is called; OpenCV, Arrow, oneMKL and BLIS say their sizes.
+JAX = """
+import json, os
+import jax
+ones = jax.numpy.ones((1000, 1000))
+(ones @ ones).block_until_ready()
+names = [open(f"/proc/self/task/{task}/comm").read().strip() for task in os.listdir("/proc/self/task")]
+print(json.dumps(names.count("tf_XLAEigen")))
+"""
+OPENCV = """
+import json, os
+import cv2, numpy
+before = len(os.listdir("/proc/self/task"))
+cv2.GaussianBlur(numpy.ones((4000, 4000), numpy.uint8), (31, 31), 5)
+print(json.dumps([cv2.getNumThreads(), len(os.listdir("/proc/self/task")) - before + 1]))
+"""
+ARROW = "import pyarrow; print(pyarrow.cpu_count())"
+MKL = """
+import re, torch
+print(re.search(r"mkl_get_max_threads\\(\\) : (\\d+)", torch.__config__.parallel_info())[1])
+"""
+BLIS = """
+import ctypes
+count = ctypes.CDLL("libblis.so.4").bli_thread_get_num_threads
+count.restype = ctypes.c_long
+print(count())
+"""
+GO = """package main
+
+import ("os"; "runtime"; "strconv")
+
+func main() { os.Stdout.WriteString(strconv.Itoa(runtime.GOMAXPROCS(0))) }
+"""
+
+
 class Pools(unittest.TestCase):
     fettle = python = ""
 
-    def told(self, *options, script=SIZES, **more):
+    def told(self, *options, script=SIZES, program=None, **more):
         kept = {name: value for name, value in os.environ.items()
-                if not any(word in name for word in ("THREADS", "FETTLE_", "PARALLELISM", "LD_PRELOAD"))}
-        done = subprocess.run([self.fettle, "run", "-q", "--pin", "none", *options, "--", self.python, "-c", script],
+                if not any(word in name for word in ("THREADS", "FETTLE_", "PARALLELISM", "LD_PRELOAD", "PROC"))}
+        program = program or (self.python, "-c", script)
+        done = subprocess.run([self.fettle, "run", "-q", "--pin", "none", *options, "--", *program],
                               env=kept | more, capture_output=True, text=True, timeout=200, check=False)
         self.assertEqual(done.returncode, 0, done.stderr)
         return json.loads(done.stdout)
+
+    def check_pool(self, one, two, *options, **how):
+        """What it says where one and two threads are planned; left alone it says something else than with one."""
+        self.assertEqual(self.told("--threads", "1", *options, **how), one)
+        self.assertEqual(self.told("--threads", "2", *options, **how), two)
+        self.assertNotEqual(self.told("--threads", "1", "--no", "pools", "--no", "openmp", **how), one)
+
+    def needs(self, python, statement):
+        if not python or subprocess.run([python, "-c", statement], capture_output=True).returncode:
+            self.skipTest(f"not here: {statement}")
 
     def test_each_has_the_planned_size(self):
         self.assertEqual(self.told("--threads", "2"),
@@ -74,11 +123,42 @@ class Pools(unittest.TestCase):
         self.assertEqual((sizes["openblas"], sizes["tokenizers"]), (1, 1))
 
     def test_tensorflow_has_the_planned_sizes(self):
-        if subprocess.run([self.python, "-c", "import tensorflow"], capture_output=True).returncode:
-            self.skipTest("no TensorFlow")
+        self.needs(self.python, "import tensorflow")
         for threads in (1, 2):
             sizes = self.told("--threads", str(threads), script=TENSORFLOW)
             self.assertEqual(sizes, {"interop": threads, "intraop": threads}, threads)
+
+    def test_jaxs_pool_has_the_planned_size(self):
+        self.needs(self.python, "import jax")
+        self.check_pool(1, 2, script=JAX)
+        self.assertEqual(self.told("--threads", "2", script=JAX, NPROC="1"), 1)
+
+    def test_opencvs_pool_has_the_planned_size(self):
+        self.needs(self.python, "import cv2")
+        self.check_pool([1, 1], [2, 2], script=OPENCV)
+
+    def test_arrows_pool_has_that_of_openmp(self):
+        self.needs(self.python, "import pyarrow")
+        self.check_pool(1, 2, script=ARROW)
+
+    def test_onemkl_in_pytorch_has_the_planned_size_without_openmps_variables(self):
+        python = os.environ.get("FETTLE_TEST_PYTHON")
+        self.needs(python, "import torch; assert torch.backends.mkl.is_available()")
+        self.check_pool(1, 2, "--no", "openmp", program=(python, "-c", MKL))
+
+    def test_blis_has_the_planned_size(self):
+        self.needs(sys.executable, "import ctypes; ctypes.CDLL('libblis.so.4')")
+        self.check_pool(1, 2, program=(sys.executable, "-c", BLIS))
+
+    def test_go_runs_as_many_threads_as_planned(self):
+        if not shutil.which("go"):
+            self.skipTest("no Go")
+        with tempfile.TemporaryDirectory() as folder:
+            with open(os.path.join(folder, "main.go"), "w", encoding="ascii") as source:
+                source.write(GO)
+            subprocess.run(["go", "build", "-o", "main", "main.go"], cwd=folder, check=True, timeout=200,
+                           env=os.environ | {"GOCACHE": os.path.join(folder, "cache"), "GO111MODULE": "off"})
+            self.check_pool(1, 2, program=(os.path.join(folder, "main"),))
 
 
 def main(arguments):

@@ -14,9 +14,17 @@
 
 static void every_pool_has_the_instances_threads(void **state)
 {
-	static const char *const names[] = { "MKL_NUM_THREADS",        "OPENBLAS_NUM_THREADS",  "RAYON_NUM_THREADS",
-					     "NUMBA_NUM_THREADS",      "POLARS_MAX_THREADS",    "NUMEXPR_NUM_THREADS",
-					     "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS" };
+	static const char *const names[] = { "MKL_NUM_THREADS",
+					     "OPENBLAS_NUM_THREADS",
+					     "RAYON_NUM_THREADS",
+					     "NUMBA_NUM_THREADS",
+					     "POLARS_MAX_THREADS",
+					     "NUMEXPR_NUM_THREADS",
+					     "TF_NUM_INTRAOP_THREADS",
+					     "TF_NUM_INTEROP_THREADS",
+					     "PJRT_NPROC",
+					     "OPENCV_FOR_THREADS_NUM",
+					     "GOMAXPROCS" };
 	struct scene *scene = *state;
 
 	scene_instances(scene, 2, PIN_THREADS);

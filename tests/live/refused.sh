@@ -16,10 +16,11 @@ export XDG_CACHE_HOME="$work/cache"
 mkdir "$XDG_CACHE_HOME"
 "$fettle" plan >/dev/null
 
-# launch COMMAND...: leaves its output, what fettle said, and the exit code.
+# launch COMMAND...: leaves its output, what fettle said before the table that ends several instances, and the exit code.
 launch() {
-	"$@" >"$work/out" 2>"$work/said" </dev/null
+	"$@" >"$work/out" 2>"$work/all" </dev/null
 	code=$?
+	sed '/^fettle: instance  end /,$d' "$work/all" >"$work/said"
 }
 
 # said TEXT: how many of the lines that were said hold it.

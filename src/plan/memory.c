@@ -179,9 +179,16 @@ int memory_place(const struct pool *pool, const struct slot *slot, enum memory_p
 							  ? MEMORY_LOCAL
 							  : MEMORY_PREFERRED;
 	}
-	if (hwloc_bitmap_iszero(instance->nodes_os) && asked != MEMORY_AUTO && asked != MEMORY_NONE &&
-	    asked != MEMORY_LOCAL)
+	if (!hwloc_bitmap_iszero(instance->nodes_os) || asked == MEMORY_AUTO || asked == MEMORY_NONE ||
+	    asked == MEMORY_LOCAL)
+		return 0;
+	if (!pool->best_effort)
 		return err_set(err, -EINVAL, "--memory %s: no node with memory may be used",
 			       memory_policy_words[asked]);
-	return 0;
+	instance->memory_policy = MEMORY_NONE;
+	return plan_note(&plan->warnings, "memory-unknown", NULL,
+			 "instance %u: memory is not bound: no node with memory is known that may be used",
+			 instance->index) < 0
+		       ? err_nomem(err)
+		       : 0;
 }

@@ -131,7 +131,9 @@ int place_make(const struct pool *pool, const struct shape *shape, const struct 
 
 void slots_free(struct slot *slots, unsigned count)
 {
-	for (unsigned i = 0; slots && i < count; i++)
+	for (unsigned i = 0; slots && i < count; i++) {
 		free(slots[i].cores);
+		free(slots[i].places);
+	}
 	free(slots);
 }

@@ -11,6 +11,8 @@
 struct slot {
 	unsigned *cores;
 	unsigned compute, reserve;
+	unsigned *places; /* the CPU of each of `threads` threads; NULL: see the cores */
+	unsigned threads;
 };
 
 /* Fill `slots` (room for shape->instances, zeroed). They come in the order of their cores. Returns 0 or -ENOMEM. */

@@ -2,6 +2,7 @@
 #include "plan/plan.h"
 
 #include "base/cleanup.h"
+#include "base/cpulist.h"
 #include "base/err.h"
 #include "machine/machine.h"
 #include "plan/explain.h"
@@ -10,6 +11,7 @@
 #include "plan/place.h"
 #include "plan/pool.h"
 #include "plan/rank.h"
+#include "plan/row.h"
 #include "plan/shape.h"
 
 #include <limits.h>
@@ -85,6 +87,11 @@ static int count_threads(const struct draft *draft, bool smt, unsigned *ret_thre
 
 	if (!most)
 		return -ENOMEM;
+	if (draft->slots[0].places) {
+		for (unsigned i = 0; i < shape->instances; i++)
+			ret_threads[i] = draft->slots[i].threads;
+		return 0;
+	}
 	for (unsigned i = 0; i < shape->instances; i++) {
 		const struct slot *slot = &draft->slots[i];
 
@@ -102,6 +109,18 @@ static int count_threads(const struct draft *draft, bool smt, unsigned *ret_thre
 	return 0;
 }
 
+/* Places that are settled already. */
+static int copy_places(const struct pool *pool, const struct slot *slot, struct plan_instance *instance)
+{
+	for (unsigned i = 0; i < slot->threads; i++) {
+		if (hwloc_bitmap_set(instance->pus_os, slot->places[i]) < 0)
+			return -ENOMEM;
+		instance->places_os[i] = slot->places[i];
+	}
+	instance->cores = pool->machine->siblings_unknown && slot->compute > 1 ? 0 : slot->compute;
+	return 0;
+}
+
 /* The PU of each thread: first hyper-threads of all cores, then the second ones (compact,1,0 in the guide's words). */
 static int set_places(const struct pool *pool, const struct slot *slot, struct plan_instance *instance)
 {
@@ -111,6 +130,8 @@ static int set_places(const struct pool *pool, const struct slot *slot, struct p
 	instance->pus_os = hwloc_bitmap_alloc();
 	if (!instance->places_os || !instance->pus_os)
 		return -ENOMEM;
+	if (slot->places)
+		return copy_places(pool, slot, instance);
 	for (unsigned sibling = 0; n < instance->threads; sibling++) {
 		for (unsigned i = 0; i < slot->compute && n < instance->threads; i++) {
 			const int os = pool_core_pu(pool, slot->cores[i], sibling);
@@ -224,6 +245,40 @@ static int set_unused(struct plan *plan, const struct machine *machine, struct e
 	return 0;
 }
 
+/* Number, size and place of the instances. */
+static int share_out(const struct workload *workload, struct draft *draft, struct err *err)
+{
+	const struct request *request = &workload->request;
+	int r;
+
+	if (request->row)
+		return row_make(&draft->pool, workload, draft->plan, &draft->shape, &draft->slots, err);
+	r = shape_make(&draft->pool, workload, draft->plan, &draft->shape, err);
+	if (r < 0)
+		return r;
+	draft->slots = calloc(draft->shape.instances, sizeof(*draft->slots));
+	return draft->slots ? place_make(&draft->pool, &draft->shape, request, draft->slots, err) : err_nomem(err);
+}
+
+/* Are the instances that are to run ones of the plan? */
+static int check_chosen(const struct request *request, unsigned instances, struct err *err)
+{
+	cleanup_bitmap hwloc_bitmap_t only = NULL;
+	unsigned last = request->has_instance ? request->instance : 0;
+
+	if (request->only) {
+		int r = cpulist_parse(request->only, &only, err);
+
+		if (r < 0)
+			return r;
+		last = hwloc_bitmap_iszero(only) ? 0 : (unsigned)hwloc_bitmap_last(only);
+	}
+	if (last < instances)
+		return 0;
+	(void)err_set(err, -EINVAL, "--instance %u: the plan has %u", last, instances);
+	return err_hint(err, "possible: 0 to %u", instances - 1);
+}
+
 static int make(const struct machine *machine, const struct workload *workload, struct draft *draft, struct err *err)
 {
 	const struct request *request = &workload->request;
@@ -232,22 +287,16 @@ static int make(const struct machine *machine, const struct workload *workload, 
 
 	if (r < 0)
 		return r;
-	r = shape_make(&draft->pool, workload, draft->plan, &draft->shape, err);
+	r = share_out(workload, draft, err);
 	if (r < 0)
 		return r;
-	if (request->has_instance && request->instance >= draft->shape.instances) {
-		(void)err_set(err, -EINVAL, "--instance %u: the plan has %u", request->instance,
-			      draft->shape.instances);
-		return err_hint(err, "possible: 0 to %u", draft->shape.instances - 1);
-	}
+	r = check_chosen(request, draft->shape.instances, err);
+	if (r < 0)
+		return r;
 	threads = calloc(draft->shape.instances, sizeof(*threads));
-	draft->slots = calloc(draft->shape.instances, sizeof(*draft->slots));
 	draft->plan->instances = calloc(draft->shape.instances, sizeof(*draft->plan->instances));
-	if (!threads || !draft->slots || !draft->plan->instances)
+	if (!threads || !draft->plan->instances)
 		return err_nomem(err);
-	r = place_make(&draft->pool, &draft->shape, request, draft->slots, err);
-	if (r < 0)
-		return r;
 	if (count_threads(draft, request->smt, threads) < 0)
 		return err_nomem(err);
 	for (unsigned i = 0; i < draft->shape.instances; i++) {

@@ -163,7 +163,10 @@ static int find_near(struct pool *pool, const struct request *request, struct er
 int pool_make(const struct machine *machine, const struct request *request, struct plan *plan, struct pool *ret_pool,
 	      struct err *err)
 {
-	cleanup_pool struct pool pool = { .machine = machine, .per = per_kind(request), .near_idx = MACHINE_NONE };
+	cleanup_pool struct pool pool = { .machine = machine,
+					  .per = per_kind(request),
+					  .near_idx = MACHINE_NONE,
+					  .best_effort = request->best_effort };
 	int r = pool_narrow(&pool, request, plan, err);
 
 	if (r < 0)

@@ -53,6 +53,7 @@ struct pool {
 	unsigned threads;           /* usable threads: cores (PUs under --smt) within the CPU quota */
 	unsigned left_out;          /* efficiency cores that stay out */
 	bool quota_binds;           /* the quota, not the cores, is what limits `threads` */
+	bool best_effort;           /* see the request */
 };
 
 /* Gather the pool, writing why into `reasons`. -EINVAL when nothing is left, saying what there is. */

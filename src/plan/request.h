@@ -39,7 +39,15 @@ enum memory_policy {
 	MEMORY_INTERLEAVE,
 };
 
+/* Cores in a row by number, each instance a run of them: see row.h. */
+enum row_order {
+	ROW_NONE,    /* by topology */
+	ROW_BY_CORE, /* hyper-threads behind each other */
+	ROW_BY_CPU,
+};
+
 /* Words of the options above, indexed by the enum; they are also the words of the JSON. */
+extern const char *const row_words[];
 extern const char *const strategy_words[];
 extern const char *const per_words[];
 extern const char *const pin_words[];
@@ -71,10 +79,14 @@ struct request {
 	bool smt;
 	bool efficiency_cores;
 	bool cross_node;
+	enum row_order row; /* what other launchers' words ask for; fettle's own have none for it, and the two below */
+	bool one_node;      /* in a row: no instance spans nodes, however large it would be */
+	bool best_effort;   /* a wish that cannot be met is met as far as can be, and said, where it would be refused */
 	struct part reserve; /* cores each instance keeps free of compute threads, or a part of them */
 	unsigned threads;    /* per instance; 0: not asked */
 	bool has_instance;   /* --instance given */
 	unsigned instance;   /* run only this one of the plan */
+	const char *only;    /* list text: run only these; NULL: not asked */
 	enum memory_policy memory;
 	enum pin pin;
 	enum allocator allocator;

@@ -43,9 +43,13 @@ json_t *request_to_json(const struct request *request)
 		r |= json_object_set_new(object, "reserve", json_sprintf("%u%%", request->reserve.amount));
 	else
 		r |= set_count(object, "reserve", request->reserve.amount);
+	r |= set_text(object, "row", request->row ? row_words[request->row] : NULL);
+	r |= set_flag(object, "one-node", request->one_node);
+	r |= set_flag(object, "best-effort", request->best_effort);
 	r |= set_count(object, "threads", request->threads);
 	if (request->has_instance)
 		r |= json_object_set_new(object, "instance", json_integer(request->instance));
+	r |= set_text(object, "only", request->only);
 	r |= set_text(object, "memory", memory_policy_words[request->memory]);
 	r |= set_text(object, "pin", pin_words[request->pin]);
 	r |= set_text(object, "allocator", allocator_words[request->allocator]);

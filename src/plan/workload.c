@@ -6,6 +6,7 @@
 
 #include <string.h>
 
+const char *const row_words[] = { "none", "core", "cpu" };
 const char *const strategy_words[STRATEGY_COUNT] = { "scatter", "close" };
 const char *const per_words[PER_COUNT] = { "node", "package", "l3", "core" };
 const char *const pin_words[PIN_COUNT] = { "auto", "threads", "instance", "none" };

@@ -231,7 +231,8 @@ static const char *check_plan(const struct machine *machine, const struct reques
 	if (!threads_forced && threads > usable(machine, request))
 		return "more threads than usable";
 	broken = check_counts(machine, request, plan);
-	return broken ? broken : plan_check_place(machine, request, plan);
+	/* A row does not look at caches. */
+	return broken || request->row ? broken : plan_check_place(machine, request, plan);
 }
 
 const char *plan_check(const struct machine *machine, const struct request *request, const struct plan *plan,

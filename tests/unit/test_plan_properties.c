@@ -196,6 +196,78 @@ static void try_grid(const struct machine *machine, const char *name, struct tal
 	}
 }
 
+static bool warns_of(const struct plan *plan, const char *id)
+{
+	for (size_t i = 0; i < plan->warnings.count; i++) {
+		if (strcmp(plan->warnings.items[i].id, id) == 0)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * In a row, with best effort: what is not met is warned of, and all else holds. Sizes count CPUs under --smt, so that a
+ * core may be cut in two.
+ */
+static void try_row(const struct machine *machine, const char *name, struct request request, struct tally *tally)
+{
+	const struct workload workload = { .request = request, .environment = no_environment };
+	cleanup_plan struct plan *plan = NULL;
+	struct err err = { 0 };
+	const char *broken;
+	int forced;
+
+	if (plan_make(machine, &workload, &plan, &err) < 0) {
+		tally->refusals++;
+		assert_true(err.text[0] && err.hint[0]);
+		return;
+	}
+	tally->plans++;
+	forced = warns_of(plan, "threads-limited") || warns_of(plan, "quota-below-threads");
+	request.cross_node = request.cross_node || warns_of(plan, "cross-node");
+	request.latency = false; /* 4 cores, though no node has as many */
+	if (forced || request.smt)
+		request.cores_per_instance = CORES_REMAINDER;
+	if (request.throughput)
+		request.cores_per_instance = CORES_REMAINDER;
+	if (machine->cores[0].node_idx == MACHINE_NONE)
+		request.throughput = false; /* packages stand in for nodes */
+	broken = plan_check(machine, &request, plan, forced);
+	if (broken) {
+		cleanup_free char *pus = cpulist_text(plan->instances[0].pus_os);
+
+		print_error(
+			"%s: %s (row, instances %u cores %d throughput %d smt %d one node %d strategy %d; instance 0 "
+			"has %s)\n",
+			name, broken, request.instances, workload.request.cores_per_instance, request.throughput,
+			request.smt, request.one_node, request.strategy, pus);
+		fail();
+	}
+}
+
+static void try_rows(const struct machine *machine, const char *name, struct tally *tally)
+{
+	static const unsigned instance_counts[] = { 0, 1, 2, 3, 5, 8, 61 };
+	static const int core_counts[] = { CORES_REMAINDER, CORES_EVEN, 1, 2, 3, 4, 12 };
+
+	for (size_t i = 0; i < ARRAY_SIZE(instance_counts); i++) {
+		for (size_t c = 0; c < ARRAY_SIZE(core_counts); c++) {
+			for (unsigned bits = 0; bits < 16; bits++)
+				try_row(machine, name,
+					(struct request){ .instances = instance_counts[i],
+							  .cores_per_instance = bits == 9 ? CORES_EVEN : core_counts[c],
+							  .latency = bits == 9 && !instance_counts[i],
+							  .throughput = bits == 10 && !instance_counts[i],
+							  .row = bits & 8 ? ROW_BY_CPU : ROW_BY_CORE,
+							  .best_effort = true,
+							  .one_node = bits & 1,
+							  .strategy = bits & 2 ? STRATEGY_CLOSE : STRATEGY_SCATTER,
+							  .smt = bits & 4 },
+					tally);
+		}
+	}
+}
+
 /* Distances and kinds of cores, which synthetic machines have not. */
 static void disturb(struct machine *machine, uint32_t *state)
 {
@@ -267,6 +339,8 @@ static void try_machine(const char *spec, const char *name, bool disturbed, stru
 			fail();
 		}
 		try_grid(machine, name, tally);
+		if (q % 2 == 0)
+			try_rows(machine, name, tally);
 	}
 }
 

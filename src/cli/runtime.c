@@ -151,6 +151,25 @@ static int take_unseen(struct decision *decision, struct err *err)
 		       : 0;
 }
 
+/* As take_asked(); where that cannot be, and it need not be, the program's own stays. */
+static int take_if_possible(struct decision *decision, const char *library_path, struct err *err)
+{
+	struct workload *workload = &decision->workload;
+	struct err why = { 0 };
+	int r = take_asked(decision, library_path, &why);
+
+	if (r < 0 && r != -ENOMEM && workload->request.best_effort) {
+		decision->exit_code = 0;
+		r = plan_note(&decision->plan->warnings, "openmp-fallback", NULL,
+			      "%s; the program's own runtime stays in charge", why.text);
+		workload->request.openmp = OPENMP_ANY;
+		return r < 0 ? err_nomem(err) : 0;
+	}
+	if (r < 0)
+		*err = why;
+	return r;
+}
+
 int runtime_decide(const struct options *options, char *const *words, struct decision *decision, struct err *err)
 {
 	struct workload *workload = &decision->workload;
@@ -186,5 +205,5 @@ int runtime_decide(const struct options *options, char *const *words, struct dec
 	workload->openmp_second_by = found->second_by;
 	if (!workload->request.openmp || workload->request.openmp == found->kind)
 		return 0;
-	return take_asked(decision, environ_value(seen.environment, "LD_LIBRARY_PATH"), err);
+	return take_if_possible(decision, environ_value(seen.environment, "LD_LIBRARY_PATH"), err);
 }

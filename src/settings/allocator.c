@@ -130,9 +130,24 @@ static const char *left_alone(const struct settings_input *in, const char **ret_
 	return NULL;
 }
 
+static const char *not_preloaded(const struct settings_input *in);
+static bool aggressive_fits(const struct settings_input *in);
+
+/* What is asked for, or with best effort what stands in where that cannot be had. */
+static enum allocator asked_or_possible(const struct settings_input *in)
+{
+	const enum allocator asked = in->workload->request.allocator;
+
+	if (!in->workload->request.best_effort || !kinds[asked].why)
+		return asked;
+	if (not_preloaded(in) || other_malloc_preloaded(in))
+		return ALLOCATOR_AUTO;
+	return asked == ALLOCATOR_JEMALLOC_AGGRESSIVE && !aggressive_fits(in) ? ALLOCATOR_JEMALLOC : asked;
+}
+
 struct allocator_choice allocator_choose(const struct settings_input *in)
 {
-	struct allocator_choice choice = { .allocator = in->workload->request.allocator };
+	struct allocator_choice choice = { .allocator = asked_or_possible(in) };
 
 	if (wishes_without(&in->workload->wishes, family_allocator.name))
 		return (struct allocator_choice){ .allocator = ALLOCATOR_GLIBC };
@@ -164,13 +179,20 @@ static unsigned most_threads(const struct plan *plan)
 	return most;
 }
 
-static int refuse_aggressive(const struct settings_input *in, struct err *err)
+static bool aggressive_fits(const struct settings_input *in)
 {
 	const struct fact *limit = &in->machine->limits.memory_bytes;
 	const uint64_t wanted = GIB * (most_threads(in->plan) + 1);
 
-	if (limit->state != FACT_KNOWN || in->plan->instance_count == 0 ||
-	    limit->value / in->plan->instance_count >= wanted)
+	return limit->state != FACT_KNOWN || in->plan->instance_count == 0 ||
+	       limit->value / in->plan->instance_count >= wanted;
+}
+
+static int refuse_aggressive(const struct settings_input *in, struct err *err)
+{
+	const struct fact *limit = &in->machine->limits.memory_bytes;
+
+	if (aggressive_fits(in))
 		return 0;
 	(void)err_set(err, -EINVAL,
 		      "--allocator jemalloc-aggressive keeps all memory it ever had: the memory limit gives each "
@@ -217,6 +239,8 @@ static int allocator_refuse(const struct settings_input *in, struct err *err)
 	const enum allocator asked = in->workload->request.allocator;
 	const char *evidence, *reason;
 
+	if (in->workload->request.best_effort)
+		return 0;
 	if (kinds[asked].why) {
 		int r = refuse_library(in, allocator_words[asked], &kinds[asked], err);
 
@@ -251,7 +275,7 @@ static bool library_applies(const struct settings_input *in, const struct plan_i
 
 static bool is_asked(const struct settings_input *in)
 {
-	return in->workload->request.allocator != ALLOCATOR_AUTO;
+	return asked_or_possible(in) != ALLOCATOR_AUTO;
 }
 
 static void library_value(const struct settings_input *in, const struct plan_instance *instance, struct text *value)
@@ -353,10 +377,29 @@ static int add_warnings(const struct settings_input *in, enum allocator allocato
 	return r;
 }
 
+/* Something else stands in for what is asked for. */
+static int warn_fallback(const struct settings_input *in, enum allocator allocator)
+{
+	const enum allocator asked = in->workload->request.allocator;
+	const char *reason = not_preloaded(in);
+	const bool missing = reason && !preload_refused(in) && !in->workload->malloc_library.broken;
+
+	if (asked == ALLOCATOR_AUTO || asked == allocator)
+		return 0;
+	if (!reason)
+		reason = allocator == ALLOCATOR_JEMALLOC ? "the memory limit is too small for it"
+							 : "LD_PRELOAD brings another malloc already";
+	return plan_note(&in->plan->warnings, "allocator-fallback", NULL, "%s is left out, %s stands in: %s%s%s",
+			 allocator_words[asked], allocator_words[allocator], reason, missing ? "; to have it: " : "",
+			 missing ? kinds[asked].package : "");
+}
+
 static int allocator_check(const struct settings_input *in)
 {
 	const struct allocator_choice choice = allocator_choose(in);
 
+	if (warn_fallback(in, choice.allocator) < 0)
+		return -ENOMEM;
 	if (choice.reason == out_of_memory)
 		return -ENOMEM;
 	if (choice.reason)

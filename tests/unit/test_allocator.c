@@ -77,6 +77,44 @@ static void who_asked_and_what_for_is_said(void **state)
 		strstr(row_of(scene, "allocator", 0)->why, "onnxruntime is in the program's Python environment"));
 }
 
+static void with_best_effort_something_stands_in_for_what_cannot_be_had(void **state)
+{
+	static const struct {
+		enum allocator allocator;
+		const char *path, *preload;
+		uint64_t limit;
+		const char *gets; /* row "allocator" */
+		bool tuned;
+		const char *why; /* NULL: it is had */
+	} rows[] = {
+		{ ALLOCATOR_TCMALLOC, LIBRARY, NULL, 0, "tcmalloc", false, NULL },
+		{ ALLOCATOR_TCMALLOC, NULL, NULL, 0, "(none)", true,
+		  "it is nowhere; to have it: Debian's libtcmalloc" },
+		{ ALLOCATOR_JEMALLOC, LIBRARY, "LD_PRELOAD=/x/libtcmalloc.so", 0, "(none)", false, "another malloc" },
+		{ ALLOCATOR_JEMALLOC_AGGRESSIVE, LIBRARY, NULL, GIB, "jemalloc", false, "memory limit is too small" },
+		{ ALLOCATOR_JEMALLOC_AGGRESSIVE, LIBRARY, NULL, 0, "jemalloc-aggressive", false, NULL },
+	};
+	struct scene *scene = *state;
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		const char *said;
+
+		ask(scene, rows[i].allocator, rows[i].path, true);
+		scene->workload.malloc_library.why_not = rows[i].path ? NULL : "it is nowhere";
+		scene->workload.request.best_effort = true;
+		scene->machine.limits.memory_bytes = (struct fact){ .state = FACT_ABSENT };
+		if (rows[i].limit)
+			limit(scene, rows[i].limit);
+		scene_decide_in(scene, rows[i].preload, NULL);
+		said = note(&scene->plan.warnings, "allocator-fallback");
+		assert_string_equal(value_of(scene, "allocator", 0), rows[i].gets);
+		assert_int_equal(row_of(scene, "GLIBC_TUNABLES", 0) != NULL, rows[i].tuned);
+		assert_int_equal(said != NULL, rows[i].why != NULL);
+		if (said && rows[i].why && !strstr(said, rows[i].why))
+			fail_msg("row %zu: %s", i, said);
+	}
+}
+
 static void auto_takes_a_proven_tcmalloc_and_tunes_glibc_without(void **state)
 {
 	struct scene *scene = *state;
@@ -322,6 +360,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(each_word_sets_what_it_stands_for),
 		TEST(who_asked_and_what_for_is_said),
+		TEST(with_best_effort_something_stands_in_for_what_cannot_be_had),
 		TEST(auto_takes_a_proven_tcmalloc_and_tunes_glibc_without),
 		TEST(auto_bends_around_what_the_user_set),
 		TEST(what_cannot_be_preloaded_is_refused_with_its_reason),

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/cleanup.h"
+#include "base/cpulist.h"
 #include "base/err.h"
 #include "base/text.h"
 #include "cli/command.h"
@@ -44,10 +45,12 @@ static int check_options(const struct invocation *inv, struct err *err)
 		return err_set(err, -EINVAL, "no program to run; try 'fettle run --help'");
 	if (options->json && !options->dry_run)
 		return err_set(err, -EINVAL,
-			       "'run --json' needs '--dry-run': standard output is the program's; '--report FILE' "
-			       "tells what happened in a run");
+			       "'%s --json' needs '--dry-run': standard output is the program's; 'run --report FILE' "
+			       "tells what happened in a run",
+			       inv->command->name);
 	if (options->output && !options->dry_run)
-		return err_set(err, -EINVAL, "'run --output' needs '--dry-run': standard output is the program's");
+		return err_set(err, -EINVAL, "'%s --output' needs '--dry-run': standard output is the program's",
+			       inv->command->name);
 	if (options->machine && strcmp(options->machine, "live") != 0 && !options->dry_run)
 		return err_set(err, -EINVAL,
 			       "machine '%s' can be planned for, not launched on; add '--dry-run' or use 'fettle plan'",
@@ -99,28 +102,46 @@ static int prepare_unpinned(const struct settings *settings, struct launch_child
 	return r;
 }
 
+/* Instances of the plan that are to be started. The caller frees the set; NULL when memory ran out. */
+static hwloc_bitmap_t chosen_instances(const struct request *request, const struct plan *plan)
+{
+	hwloc_bitmap_t chosen = NULL;
+	struct err err;
+
+	if (request->only)
+		return cpulist_parse(request->only, &chosen, &err) < 0 ? NULL : chosen;
+	chosen = hwloc_bitmap_alloc();
+	if (chosen && (request->has_instance ? hwloc_bitmap_set(chosen, request->instance)
+					     : hwloc_bitmap_set_range(chosen, 0, (int)plan->instance_count - 1)) < 0) {
+		hwloc_bitmap_free(chosen);
+		chosen = NULL;
+	}
+	return chosen;
+}
+
 static int prepare(const struct invocation *inv, struct start *start, struct err *err)
 {
-	const struct request *request = &start->decision.workload.request;
 	const struct plan *plan = start->decision.plan;
-	const size_t first = request->has_instance ? request->instance : 0;
-	const size_t count = request->has_instance ? 1 : plan->instance_count;
+	cleanup_bitmap hwloc_bitmap_t chosen = chosen_instances(&start->decision.workload.request, plan);
+	const size_t count = chosen ? (size_t)hwloc_bitmap_weight(chosen) : 0;
 
+	if (!chosen)
+		return err_nomem(err);
 	start->program.path = start->decision.target ? start->decision.target->path : inv->words[0];
 	start->program.argv = inv->words;
 	start->children = calloc(count, sizeof(*start->children));
 	if (!start->children)
 		return err_nomem(err);
-	for (size_t i = 0; i < count; i++) {
+	for (int i = hwloc_bitmap_first(chosen); i >= 0; i = hwloc_bitmap_next(chosen, i)) {
 		const struct settings *settings = start->decision.settings;
-		struct launch_child *child = &start->children[i];
+		struct launch_child *child = &start->children[start->count];
 		char **environment;
-		int r = settings_environment(settings, plan->instances[first + i].index, (const char *const *)environ,
+		int r = settings_environment(settings, plan->instances[i].index, (const char *const *)environ,
 					     &environment, err);
 
 		if (r < 0)
 			return r;
-		child->instance = &plan->instances[first + i];
+		child->instance = &plan->instances[i];
 		child->environment = environment;
 		start->count++;
 		/* A single one knows what it got before it needs the other. */

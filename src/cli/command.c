@@ -75,6 +75,25 @@ static const struct option_table *const run_tables[] = {
 };
 static const struct option_table *const inspect_tables[] = { &inspect_options, &common_options, &help_options, NULL };
 static const struct option_table *const onednn_tables[] = { &onednn_options, &common_options, &help_options, NULL };
+static const struct option_table *const ipexrun_tables[] = { &ipexrun_program_options,
+							     &ipexrun_instance_options,
+							     &ipexrun_library_options,
+							     &ipexrun_distributed_options,
+							     &ipexrun_code_options,
+							     &ipexrun_old_options,
+							     &machine_options,
+							     &common_options,
+							     &cache_options,
+							     &help_options,
+							     NULL };
+static const struct option_table *const run_cpu_tables[] = { &run_cpu_program_options,
+							     &run_cpu_instance_options,
+							     &run_cpu_library_options,
+							     &machine_options,
+							     &common_options,
+							     &cache_options,
+							     &help_options,
+							     NULL };
 static const struct option_table *const plain_tables[] = { &help_options, NULL };
 static const struct option_table *const completion_tables[] = { &completion_options, &help_options, NULL };
 
@@ -164,6 +183,35 @@ static const struct command onednn_command = {
 	.run = cmd_onednn,
 };
 
+static const struct command ipexrun_command = {
+	.name = "ipexrun",
+	.summary = "scripts written for Intel's ipexrun, unchanged",
+	.usage = "[cpu] [options] <program> [args]",
+	.about =
+		"Takes the options of ipexrun 2.8 as they are, and gives each instance the cores that ipexrun gives it "
+		"wherever it does what it says. A program is a .py file; --no-python runs any other. Called by the "
+		"name "
+		"'ipexrun' fettle does this, too.",
+	.example = "fettle ipexrun --ninstances 2 --memory-allocator jemalloc serve.py --port 80",
+	.manual = "fettle-ipexrun(1)",
+	.tables = ipexrun_tables,
+	.failure = EXIT_OWN,
+	.run = cmd_ipexrun,
+};
+
+static const struct command run_cpu_command = {
+	.name = "run_cpu",
+	.summary = "those for torch.backends.xeon.run_cpu",
+	.usage = "[options] <program> [args]",
+	.about = "Takes the options of PyTorch's torch.backends.xeon.run_cpu as they are. A program is a .py file; "
+		 "--no-python runs any other. Called by the name 'torch-run-cpu' fettle does this, too.",
+	.example = "fettle run_cpu --ninstances 2 --enable-tcmalloc serve.py --port 80",
+	.manual = "fettle-ipexrun(1)",
+	.tables = run_cpu_tables,
+	.failure = EXIT_OWN,
+	.run = cmd_ipexrun,
+};
+
 static const struct command help_command = {
 	.name = "help",
 	.summary = "this help, or that of a command",
@@ -201,8 +249,8 @@ static const struct command completion_command = {
 };
 
 const struct command *const commands[] = {
-	&machine_command, &doctor_command, &plan_command,    &run_command,        &inspect_command,
-	&onednn_command,  &help_command,   &version_command, &completion_command, NULL,
+	&machine_command, &doctor_command,  &plan_command, &run_command,     &inspect_command,    &onednn_command,
+	&ipexrun_command, &run_cpu_command, &help_command, &version_command, &completion_command, NULL,
 };
 
 void invocation_clear(struct invocation *invocation)

@@ -31,20 +31,36 @@ static int refuse_unused(const struct command *command, const struct option_foun
 	return 0;
 }
 
+/* The command that the name we are called by stands for; NULL: it is in the first word. */
+static const char *command_of_name(const char *name)
+{
+	static const struct {
+		const char *name, *command;
+	} names[] = { { "ipexrun", "ipexrun" }, { "torch-run-cpu", "run_cpu" } };
+	const char *slash = name ? strrchr(name, '/') : NULL;
+
+	for (size_t i = 0; name && i < ARRAY_SIZE(names); i++) {
+		if (strcmp(slash ? slash + 1 : name, names[i].name) == 0)
+			return names[i].command;
+	}
+	return NULL;
+}
+
 int main(int argc, char **argv)
 {
 	static const struct command own = { .name = "fettle", .failure = EXIT_FAILED };
 	struct invocation inv __attribute__((cleanup(invocation_clear))) = { .command = &own };
 	const char *const *words = (const char *const *)argv;
 	struct option_found found = { 0 };
+	const char *name = command_of_name(argv[0]);
 	const struct command *command;
 	struct err err = { 0 };
 
-	if (option_parse(global_tables, NULL, argc - 1, words + 1, &inv.options, &found, &err) < 0)
+	if (!name && option_parse(global_tables, NULL, argc - 1, words + 1, &inv.options, &found, &err) < 0)
 		return output_failure(EXIT_USAGE, &err);
-	argc -= 1 + found.next;
-	argv += 1 + found.next;
-	words += 1 + found.next;
+	argc -= name ? 0 : 1 + found.next;
+	argv += name ? 0 : 1 + found.next;
+	words += name ? 0 : 1 + found.next;
 	if (inv.options.version)
 		return cmd_version(&inv);
 	if (!argc) {
@@ -53,7 +69,7 @@ int main(int argc, char **argv)
 		output_line("no command; try 'fettle --help'");
 		return EXIT_USAGE;
 	}
-	command = command_find(argv[0], &err);
+	command = command_find(name ? name : argv[0], &err);
 	if (!command || refuse_unused(command, &found, &err) < 0)
 		return output_failure(EXIT_USAGE, &err);
 	if (layers_parse(command->tables, command->name, argc - 1, words + 1, &inv.options, &inv.found, &err) < 0)

@@ -55,6 +55,16 @@ static int take_cores(const struct option *option, const char *value, void *wher
 	return 0;
 }
 
+static int take_int(const struct option *option, const char *value, void *where, struct err *err)
+{
+	int number;
+
+	if (parse_int(value, &number) < 0)
+		return refuse(option, value, "a whole number", err);
+	*(int *)where = number;
+	return 0;
+}
+
 static int take_part(const struct option *option, const char *value, void *where, struct err *err)
 {
 	struct part part;
@@ -132,6 +142,8 @@ static int take_value(const struct option *option, const char *value, void *opti
 		return take_number(option, value, where, err);
 	case OPTION_CORES:
 		return take_cores(option, value, where, err);
+	case OPTION_INT:
+		return take_int(option, value, where, err);
 	case OPTION_PART:
 		return take_part(option, value, where, err);
 	case OPTION_LIST:
@@ -146,6 +158,9 @@ static int take_value(const struct option *option, const char *value, void *opti
 	case OPTION_FILE:
 		if (!*value)
 			return err_set(err, -EINVAL, "option '--%s': the value is empty", option->name);
+		*(const char **)where = value;
+		return 0;
+	case OPTION_WORD:
 		*(const char **)where = value;
 		return 0;
 	case OPTION_TEXTS:
@@ -186,30 +201,66 @@ static void mark_given(const struct parser *parser, size_t table, const struct o
 		*((bool *)parser->options + option->given) = true;
 }
 
+/* Does `name` begin the option's name? */
+static bool begins(const struct option_table *table, const struct option *option, const char *name, size_t length)
+{
+	for (size_t i = 0; i < length; i++) {
+		const bool dash = table->foreign && name[i] == '_' && option->name[i] == '-';
+
+		if (name[i] != option->name[i] && !dash)
+			return false;
+	}
+	return true;
+}
+
+/*
+ * The option of that name and its table's position; NULL: there is none, or none that alone is meant (`*ret_begun` is
+ * then one of those that begin so).
+ */
+static const struct option *find_long(const struct parser *parser, const char *name, size_t length, size_t *ret_table,
+				      const struct option **ret_begun)
+{
+	unsigned count = 0;
+
+	*ret_begun = NULL;
+	for (size_t t = 0; parser->tables[t]; t++) {
+		const struct option_table *table = parser->tables[t];
+
+		for (size_t i = 0; i < table->count; i++) {
+			const struct option *option = &table->rows[i];
+
+			if (!begins(table, option, name, length))
+				continue;
+			if (!option->name[length]) {
+				*ret_table = t;
+				return option;
+			}
+			if (table->foreign && length && count++ == 0) {
+				*ret_table = t;
+				*ret_begun = option;
+			}
+		}
+	}
+	return count == 1 ? *ret_begun : NULL;
+}
+
 /* One "--name", "--name VALUE" or "--name=VALUE". */
 static int parse_long(struct parser *parser, const char *word, struct err *err)
 {
 	const char *name = word + 2;
 	const size_t length = strcspn(name, "=");
 	const char *value = name[length] ? name + length + 1 : NULL;
-	const struct option *option = NULL;
 	const int at = parser->next - 1;
 	size_t table = 0;
+	const struct option *begun, *option = find_long(parser, name, length, &table, &begun);
 	int r;
 
-	for (; parser->tables[table]; table++) {
-		const struct option_table *t = parser->tables[table];
-
-		for (size_t i = 0; i < t->count && !option; i++) {
-			if (strlen(t->rows[i].name) == length && strncmp(t->rows[i].name, name, length) == 0)
-				option = &t->rows[i];
-		}
-		if (option)
-			break;
-	}
 	if (!option) {
 		cleanup_free char *shown = strndup(word, length + 2);
 
+		if (shown && begun)
+			return err_set(err, -EINVAL, "option '%s' may be '--%s' or another; write it out", shown,
+				       begun->name);
 		return shown ? unknown(parser, shown, err) : err_nomem(err);
 	}
 	if (option->kind == OPTION_FLAG && value)

@@ -5,8 +5,10 @@
  * held against the man pages. Nothing here knows what an option is for.
  *
  * Forms: --name VALUE, --name=VALUE, -x. No abbreviations, so that a new
- * option never changes what an old script means. Parsing stops at the first
- * word that is no option, or behind "--": what follows belongs to the program.
+ * option never changes what an old script means; only tables of another
+ * program's options, which are what they are, take them, and '_' for '-'.
+ * Parsing stops at the first word that is no option, or behind "--": what
+ * follows belongs to the program.
  */
 #pragma once
 
@@ -21,13 +23,15 @@ enum option_kind {
 	OPTION_COUNT,   /* unsigned, at least 1 */
 	OPTION_NUMBER,  /* unsigned, 0 too */
 	OPTION_CORES,   /* int: -1, or a count with 0 */
+	OPTION_INT,     /* int: any */
 	OPTION_PART,    /* struct part: a count with 0, or a percentage */
 	OPTION_LIST,    /* const char *: CPU or node list text, not empty */
 	OPTION_BYTES,   /* const char *: a number with K, M, G or T */
 	OPTION_CPUS,    /* const char *: a positive decimal number */
 	OPTION_SECONDS, /* const char *: the same, of seconds */
 	OPTION_CHOICE,  /* an enum: index of the word */
-	OPTION_TEXT,    /* const char * */
+	OPTION_TEXT,    /* const char *, not empty */
+	OPTION_WORD,    /* const char *, may be empty */
 	OPTION_FILE,    /* const char *, a path: completed as one */
 	OPTION_TEXTS,   /* struct option_texts: may be repeated */
 };
@@ -53,6 +57,8 @@ struct option_table {
 	const char *group; /* heading in the help */
 	const struct option *rows;
 	size_t count;
+	bool foreign; /* as Python's argparse reads them: '_' is as good as '-', and what begins one name only is that
+			 one */
 };
 
 enum { OPTION_TABLES_MAX = 12, OPTION_GIVEN_MAX = 96 };

@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include "cli/ipexrun.h"
 #include "cli/option.h"
 #include "emit/emit.h"
 #include "machine/narrow.h"
@@ -50,10 +51,11 @@ struct options {
 	struct layers *layers; /* what the command line rests on (layers.h); NULL: nothing; owned */
 	const char *plan_file; /* run */
 	struct supervision supervision;
-	bool require;     /* doctor, inspect */
-	bool all;         /* inspect */
-	unsigned watch_s; /* inspect; 0: look once */
-	bool list;        /* completion */
+	bool require;           /* doctor, inspect */
+	bool all;               /* inspect */
+	unsigned watch_s;       /* inspect; 0: look once */
+	bool list;              /* completion */
+	struct ipexrun ipexrun; /* ipexrun, run_cpu */
 };
 
 extern const struct option_table machine_options;     /* which machine, and what of it */

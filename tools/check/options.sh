@@ -15,13 +15,9 @@ complain() {
 	failed=1
 }
 
-# The page of a command, or fettle's own.
+# The page that a command's help names.
 page() {
-	if [ -e "$source/man/fettle-$1.1.scd" ]; then
-		echo "$source/man/fettle-$1.1.scd"
-	else
-		echo "$source/man/fettle.1.scd"
-	fi
+	sed -n "s/^$1 //p" "$work/pages"
 }
 
 "$fettle" completion --list >"$work/list"
@@ -29,6 +25,13 @@ page() {
 for shell in bash zsh fish; do
 	"$fettle" completion $shell >"$work/$shell"
 done
+
+cut -d' ' -f1 "$work/list" | sort -u >"$work/commands"
+while read -r command; do
+	[ "$command" = fettle ] && help=$("$fettle" --help) || help=$("$fettle" help "$command")
+	manual=$(printf '%s\n' "$help" | grep -o 'fettle[a-z-]*(1)' | tail -n 1)
+	echo "$command $source/man/${manual%(1)}.1.scd"
+done <"$work/commands" >"$work/pages"
 
 # Tables to pages and completions. Bold in scdoc: *--name*.
 while read -r command option argument; do
@@ -44,16 +47,16 @@ done <"$work/list"
 # Pages to tables.
 for file in "$source"/man/*.scd; do
 	name=$(basename "$file" .1.scd)
-	command=${name#fettle-}
+	commands=$(sed -n "s|^\([^ ]*\) $file\$|\1|p" "$work/pages" | paste -s -d '|')
+	[ "$name" != fettle ] || commands=fettle
 	grep -o -e '^\*--[a-z-]*\*\|[,:] \*--[a-z-]*\*' "$file" | grep -o -e '--[a-z-]*' | sort -u >"$work/named"
 	while read -r option; do
-		grep -q "^$command $option\( \|\$\)" "$work/list" || complain "$name(1) has '$option', the tables do not"
+		grep -q -E "^($commands) $option( |\$)" "$work/list" || complain "$name(1) has '$option', the tables do not"
 	done <"$work/named"
 	grep -q '^# EXAMPLES$' "$file" || complain "$name(1) has no EXAMPLES"
 done
 
 # Commands: each is in fettle(1) and in the completions, and its help names a page that exists.
-cut -d' ' -f1 "$work/list" | sort -u >"$work/commands"
 while read -r command; do
 	[ "$command" = fettle ] || grep -q "^\*$command\*" "$source/man/fettle.1.scd" ||
 		complain "'$command' is not in fettle(1)"

@@ -14,7 +14,9 @@
 #include "machine/machine.h"
 #include "target/search.h"
 
+#include <stdio.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 /* The words as they are to be run. */
@@ -164,13 +166,25 @@ static int show_distributed(const struct invocation *inv, const struct program *
 	return EXIT_USAGE;
 }
 
+/* This start, as log files are named by it. */
+static void write_time(char *text, size_t size)
+{
+	const time_t now = time(NULL);
+	struct tm local;
+
+	if (!localtime_r(&now, &local) || !strftime(text, size, "%Y%m%d%H%M%S", &local))
+		(void)snprintf(text, size, "%lld", (long long)now);
+}
+
 int cmd_ipexrun(struct invocation *inv)
 {
 	const bool run_cpu = strcmp(inv->command->name, "run_cpu") == 0;
 	cleanup_ipexrun_meaning struct ipexrun_meaning meaning = { 0 };
 	cleanup_(program_clear) struct program program = { .words = NULL };
 	struct err err = { 0 };
+	char started[32];
 
+	write_time(started, sizeof(started));
 	if (take_backend(inv, &err) < 0)
 		return output_failure(EXIT_USAGE, &err);
 	if (inv->options.help) { /* behind "cpu" */
@@ -185,7 +199,7 @@ int cmd_ipexrun(struct invocation *inv)
 	if (inv->options.ipexrun.nnodes > 0 || inv->options.ipexrun.distributed)
 		return show_distributed(inv, &program);
 	if (ipexrun_translate(run_cpu, &inv->found, environ_value((const char *const *)environ, "LOCAL_WORLD_SIZE"),
-			      &inv->options, &meaning, &err) < 0)
+			      started, &inv->options, &meaning, &err) < 0)
 		return output_failure(err.code == -ENOMEM ? EXIT_OWN : EXIT_USAGE, &err);
 	for (size_t i = 0; i < meaning.said.count && !inv->options.quiet; i++)
 		output_line("warning: %s", meaning.said.items[i]);

@@ -23,6 +23,7 @@ enum ipexrun_task_manager { IPEXRUN_BY_AUTO, IPEXRUN_BY_NONE, IPEXRUN_BY_NUMACTL
 struct ipexrun {
 	/* the program */
 	bool module, no_python;
+	const char *log_dir, *log_file_prefix;
 
 	/* instances */
 	bool has_ninstances, has_ncores, has_node_id, has_rank;
@@ -60,12 +61,12 @@ struct ipexrun_meaning {
 };
 
 /*
- * Turn options->ipexrun into options->request (run_cpu: as that launcher reads them). `found` tells which words were
- * used; `local_world` is LOCAL_WORLD_SIZE of the environment, or NULL. Pure. Returns 0; -EINVAL for what the other
- * launcher would refuse, too; -ENOMEM.
+ * Turn options->ipexrun into options->request and where logs go (run_cpu: as that launcher reads them). `found` tells
+ * which words were used; `local_world` is LOCAL_WORLD_SIZE of the environment, or NULL; `time` names this start in the
+ * names of log files. Pure. Returns 0; -EINVAL for what the other launcher would refuse, too; -ENOMEM.
  */
-int ipexrun_translate(bool run_cpu, const struct option_found *found, const char *local_world, struct options *options,
-		      struct ipexrun_meaning *meaning, struct err *err);
+int ipexrun_translate(bool run_cpu, const struct option_found *found, const char *local_world, const char *time,
+		      struct options *options, struct ipexrun_meaning *meaning, struct err *err);
 
 void ipexrun_meaning_clear(struct ipexrun_meaning *meaning);
 #define cleanup_ipexrun_meaning cleanup_(ipexrun_meaning_clear)

@@ -25,6 +25,11 @@ static const char *const dtype_choices[] = { "float32", "bfloat16" };
 	{                                                                                                              \
 		"no-python", NULL, "the program is run as it is, without Python", OPTION_FLAG, .offset = AT(no_python) \
 	}
+#define ROW_PREFIX                                                                          \
+	{                                                                                   \
+		"log-file-prefix", "TEXT", "how log files' names begin (run)", OPTION_WORD, \
+			.offset = AT(log_file_prefix)                                       \
+	}
 #define ROW_NINSTANCES(what)                                                                               \
 	{                                                                                                  \
 		"ninstances", "N", what, OPTION_INT, .offset = AT(ninstances), .given = AT(has_ninstances) \
@@ -47,6 +52,8 @@ static const char *const dtype_choices[] = { "float32", "bfloat16" };
 static const struct option program_rows[] = {
 	ROW_MODULE,
 	ROW_NO_PYTHON,
+	{ "log-dir", "DIR", "a log file for each instance there", OPTION_WORD, .offset = AT(log_dir) },
+	ROW_PREFIX,
 };
 TABLE(ipexrun_program_options, "Program", program_rows);
 
@@ -110,6 +117,7 @@ static const struct option old_rows[] = {
 	  .given = AT(has_ncores) },
 	{ "node-id", "N", "now --nodes-list", OPTION_INT, .offset = AT(node_id), .given = AT(has_node_id) },
 	{ "core-list", "LIST", "now --cores-list", OPTION_WORD, .offset = AT(cores_list) },
+	{ "log-path", "DIR", "now --log-dir", OPTION_WORD, .offset = AT(log_dir) },
 	{ "multi-instance", NULL, "now --throughput-mode", OPTION_FLAG, .offset = AT(multi_instance) },
 	{ "distributed", NULL, "now --nnodes", OPTION_FLAG, .offset = AT(distributed) },
 	{ "nproc-per-node", "N", "now --nprocs-per-node", OPTION_INT, .offset = AT(nprocs_per_node) },
@@ -127,6 +135,8 @@ TABLE(ipexrun_old_options, "Deprecated", old_rows);
 static const struct option run_cpu_program_rows[] = {
 	ROW_MODULE,
 	ROW_NO_PYTHON,
+	{ "log-path", "DIR", "a log file for each instance there", OPTION_WORD, .offset = AT(log_dir) },
+	ROW_PREFIX,
 };
 TABLE(run_cpu_program_options, "Program", run_cpu_program_rows);
 

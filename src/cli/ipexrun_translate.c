@@ -47,6 +47,7 @@ static const struct remark {
 	{ "ncore-per-instance", "--ncores-per-instance", NULL },
 	{ "node-id", "--nodes-list", NULL },
 	{ "core-list", "--cores-list", NULL },
+	{ "log-path", "--log-dir", NULL },
 	{ "multi-instance", "--throughput-mode", NULL },
 	{ "distributed", "--nnodes", NULL },
 	{ "nproc-per-node", "--nprocs-per-node", NULL },
@@ -338,14 +339,29 @@ static int take_libraries(bool run_cpu, const struct ipexrun *said, struct ipexr
 	return 0;
 }
 
-int ipexrun_translate(bool run_cpu, const struct option_found *found, const char *local_world, struct options *options,
-		      struct ipexrun_meaning *meaning, struct err *err)
+/* The names tell one start from another, as the originals' do. */
+static int take_logs(const struct ipexrun *said, const char *time, struct supervision *supervision,
+		     struct ipexrun_meaning *meaning)
+{
+	char *prefix = NULL;
+
+	if (!said->log_dir || !*said->log_dir)
+		return 0;
+	if (asprintf(&prefix, "%s_%s_instance", said->log_file_prefix ? said->log_file_prefix : "run", time) < 0)
+		prefix = NULL;
+	supervision->log_dir = said->log_dir;
+	supervision->log_prefix = prefix;
+	return words_take(&meaning->lists, prefix);
+}
+
+int ipexrun_translate(bool run_cpu, const struct option_found *found, const char *local_world, const char *time,
+		      struct options *options, struct ipexrun_meaning *meaning, struct err *err)
 {
 	const struct ipexrun *said = &options->ipexrun;
 	struct request *request = &options->request;
 	int r;
 
-	if (remark_on(run_cpu, found, meaning) < 0)
+	if (remark_on(run_cpu, found, meaning) < 0 || take_logs(said, time, &options->supervision, meaning) < 0)
 		return err_nomem(err);
 	request->best_effort = true;
 	r = run_cpu ? place_run_cpu(said, local_world, meaning, request, err)

@@ -70,7 +70,7 @@ static void understand(const char *line, const char *local_world, struct scene *
 	scene->result = option_parse(strcmp(words[0], "run_cpu") == 0 ? run_cpu : ipexrun, words[0], count - 1,
 				     words + 1, &scene->options, &scene->found, &scene->err);
 	if (scene->result == 0)
-		scene->result = ipexrun_translate(strcmp(words[0], "run_cpu") == 0, &scene->found, local_world,
+		scene->result = ipexrun_translate(strcmp(words[0], "run_cpu") == 0, &scene->found, local_world, "2026",
 						  &scene->options, &scene->meaning, &scene->err);
 }
 
@@ -189,6 +189,26 @@ static void a_rank_of_torchrun_takes_its_part(void **state)
 	assert_null(sized.options.request.slot);
 }
 
+static void log_files_are_named_by_prefix_and_time(void **state)
+{
+	static const char *const lines[] = { "ipexrun --log-dir /x --log_file_prefix web",
+					     "run_cpu --log_path /x --log-file-prefix web" };
+	cleanup_(scene_clear) struct scene none;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(lines); i++) {
+		cleanup_(scene_clear) struct scene scene;
+
+		understand(lines[i], NULL, &scene);
+		assert_int_equal(scene.result, 0);
+		assert_string_equal(scene.options.supervision.log_dir, "/x");
+		assert_string_equal(scene.options.supervision.log_prefix, "web_2026_instance");
+	}
+	understand("ipexrun --log-dir= --log-file-prefix web", NULL, &none);
+	assert_null(none.options.supervision.log_dir);
+	assert_null(none.options.supervision.log_prefix);
+}
+
 static void what_the_originals_refuse_is_refused(void **state)
 {
 	static const char *const lines[][2] = {
@@ -226,12 +246,12 @@ static void empty_words_are_as_if_not_given(void **state)
 
 	(void)state;
 	assert_int_equal(option_parse(tables, "ipexrun", ARRAY_SIZE(words), words, &options, &found, &err), 0);
-	assert_int_equal(ipexrun_translate(false, &found, NULL, &options, &meaning, &err), 0);
+	assert_int_equal(ipexrun_translate(false, &found, NULL, "2026", &options, &meaning, &err), 0);
 	assert_null(options.request.nodes);
 	assert_null(options.request.cpus);
 	assert_false(options.request.has_instance);
 	assert_int_equal(option_parse(tables, "ipexrun", ARRAY_SIZE(all), all, &options, &found, &err), 0);
-	assert_int_equal(ipexrun_translate(false, &found, NULL, &options, &meaning, &err), 0);
+	assert_int_equal(ipexrun_translate(false, &found, NULL, "2026", &options, &meaning, &err), 0);
 	assert_string_equal(options.request.cpus, "0,2-3");
 	assert_false(options.request.has_instance);
 	assert_null(options.request.only);
@@ -492,6 +512,7 @@ int main(void)
 		cmocka_unit_test(words_become_a_request),
 		cmocka_unit_test(what_a_mode_settles_is_not_asked_besides),
 		cmocka_unit_test(a_rank_of_torchrun_takes_its_part),
+		cmocka_unit_test(log_files_are_named_by_prefix_and_time),
 		cmocka_unit_test(what_the_originals_refuse_is_refused),
 		cmocka_unit_test(empty_words_are_as_if_not_given),
 		cmocka_unit_test(cores_are_those_of_the_originals),

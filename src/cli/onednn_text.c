@@ -166,17 +166,21 @@ static void add_curve(const struct onednn_sizing *sizing, struct text *text)
 	}
 }
 
-/* Who keeps primitives: a program that executes one made long ago need not ask oneDNN's cache. */
+/* Who keeps primitives: a program that runs one made long ago does not ask oneDNN's cache. */
 static void add_keeper(const struct onednn_profile *profile, struct text *text)
 {
-	const double each = profile->creations ? (double)profile->executions / (double)profile->creations : 0;
 	cleanup_text struct text line = TEXT_INIT;
 
 	if (!profile->executions || !profile->creations)
 		return;
-	text_add(&line, "%.1f executions a creation: %s", each,
-		 each >= 2 ? "the program or its framework keeps primitives itself, oneDNN's cache serves the rest"
-			   : "each is asked for anew, and oneDNN's cache decides");
+	if (profile->kept)
+		text_add(
+			&line,
+			"%.1f %% of the executions used a primitive that the program or its framework had kept itself; "
+			"oneDNN's cache decides over the rest",
+			100 * (double)profile->kept / (double)profile->executions);
+	else
+		text_add(&line, "the program asks for a primitive at each execution: oneDNN's cache decides");
 	text->failed |= line.failed;
 	option_wrap(text, line.data ? line.data : "", 0, 0);
 }

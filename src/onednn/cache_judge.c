@@ -39,16 +39,20 @@ static void count(const struct onednn_cache *cache, struct onednn_sizing *sizing
 /* 1, 2, 3, 4, 6, 8, 12, 16 ... 65536: each at most half as much again as the one before. */
 static void draw(const struct onednn_cache *cache, struct onednn_sizing *sizing)
 {
-	for (unsigned base = 1; base <= ONEDNN_CAPACITY_MAX; base *= 2) {
-		for (unsigned half = 0; half < 2 && base + half * base / 2 <= ONEDNN_CAPACITY_MAX; half++) {
-			const unsigned capacity = base + half * base / 2;
+	uint64_t hits = 0;
+	unsigned next = 1;
 
-			if (half && base == 1)
-				continue;
-			sizing->curve[sizing->curve_count++] =
-				(struct onednn_curve_point){ capacity, (double)hits_at(cache, capacity) /
-									       (double)sizing->creations };
-		}
+	for (unsigned capacity = 1; capacity <= ONEDNN_CAPACITY_MAX; capacity++) {
+		hits += sum_of(&cache->distances, capacity);
+		if (capacity != next)
+			continue;
+		sizing->curve[sizing->curve_count++] =
+			(struct onednn_curve_point){ capacity, (double)hits / (double)sizing->creations };
+		/* Between a power of two and the next: half as much again. */
+		if ((capacity & (capacity - 1)) != 0)
+			next += capacity / 3;
+		else
+			next += capacity == 1 ? 1 : capacity / 2;
 	}
 	sizing->best_rate = sizing->curve[sizing->curve_count - 1].hit_rate;
 }

@@ -144,6 +144,10 @@ static json_t *cache_to_json(const struct onednn_profile *profile, const struct 
 	r |= profile->forgotten || !sizing->has_creations
 		     ? set_unknown(object, "distinct", unknown, "cache.distinct")
 		     : json_object_set_new(object, "distinct", counted(profile->distinct));
+	r |= profile->creations && profile->executions
+		     ? json_object_set_new(object, "kept_by_program_share",
+					   json_real((double)profile->kept / (double)profile->executions))
+		     : set_unknown(object, "kept_by_program_share", unknown, "cache.kept_by_program_share");
 	r |= json_object_set_new(object, "nested", counted(profile->cache.nested));
 	r |= json_object_set_new(object, "curve", curve_to_json(sizing));
 	r |= set_recommendation(object, advice, unknown);

@@ -251,6 +251,17 @@ static int sort_rows(struct onednn_profile *profile)
 	return 0;
 }
 
+/* A primitive that runs more often than it is asked for was kept by whoever runs it. */
+static void count_kept(struct onednn_profile *profile)
+{
+	for (size_t i = 0; profile->creations && i < profile->primitives.count; i++) {
+		const struct onednn_primitive *primitive = &profile->primitives.items[i];
+
+		if (primitive->calls > primitive->creations)
+			profile->kept += primitive->calls - primitive->creations;
+	}
+}
+
 int onednn_profile_end(struct onednn_profile *profile, struct err *err)
 {
 	onednn_stream_end(&profile->stream);
@@ -258,6 +269,7 @@ int onednn_profile_end(struct onednn_profile *profile, struct err *err)
 		return err_nomem(err);
 	if (sort_rows(profile) < 0)
 		return err_nomem(err);
+	count_kept(profile);
 	if (!profile->streams && profile->stream.lines)
 		profile->streams = 1; /* its beginning is not in the stream */
 	return 0;

@@ -111,6 +111,7 @@ static void time_is_added_up_by_kind_and_implementation(void **state)
 	assert_true(profile->rows[0].flop == 2.0 * 2 * 55 * 64 * 32);
 	assert_true(onednn_share(profile, profile->rows[1].ms) == 0.45);
 	assert_int_equal(profile->executions, 21);
+	assert_int_equal(profile->kept, 10 + 1);
 	assert_int_equal(profile->streams, 1);
 	assert_int_equal(profile->stream.other_lines, 1);
 	assert_string_equal(profile->runtime, "OpenMP,nthr:2");

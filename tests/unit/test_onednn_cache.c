@@ -104,6 +104,8 @@ static void the_curve_is_what_each_cache_does(void **state)
 		onednn_cache_judge(&bench.cache, 0, &sizing);
 		assert_true(sizing.curve_count > 20);
 		assert_int_equal(sizing.curve[sizing.curve_count - 1].capacity, ONEDNN_CAPACITY_MAX);
+		assert_int_equal(sizing.curve_count, 32);
+		assert_int_equal(sizing.curve[20].capacity, 1536);
 		for (size_t i = 0; i < sizing.curve_count && sizing.curve[i].capacity <= 4096; i++) {
 			struct plain plain = { .capacity = sizing.curve[i].capacity };
 

@@ -35,7 +35,7 @@ int run_result_begin(const struct options *options, size_t count, struct run_res
 	int r = 0;
 
 	*result = (struct run_result){ .report = OUTPUT_FILE_INIT, .begin_ns = clock_now_ns(), .count = count };
-	result->table = !options->quiet && (count > 1 || options->verbose);
+	result->table = !options->quiet && (count > 1 || options->verbose || options->supervision.collect);
 	if (!result->table && !report)
 		return 0;
 	result->starts = calloc(count, sizeof(*result->starts));

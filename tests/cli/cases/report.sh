@@ -19,11 +19,12 @@ fettle run -q --timeout 0.2 --report report.json -- sleep 50 || echo $?
 show report.json
 echo the table
 table() {
-	fettle run "$@" 2>&1 >/dev/null | sed -n '/ end /,$p' | sed 's/[0-9.]* s\>/T/g; s/[0-9.]* MiB/M/; s/[0-9]* %/P/; s/  */ /g'
+	fettle run "$@" 2>&1 >/dev/null | sed -n '/ end /,$p' | sed 's/[0-9.]* s\>/T/g; s/[0-9.]* MiB/M/; s/[0-9]* % of [0-9]*/P/; s/  */ /g'
 }
 table --instances 2 --fail keep -- sh -c 'exit $FETTLE_INSTANCE'
 table --instances 2 --collect '([0-9]+) images' -- sh -c 'echo $((FETTLE_INSTANCE + 5)) images'
 table --instances 2 --fail keep -- sh -c 'test $FETTLE_INSTANCE = 1 || kill -9 $$; exit 3'
+table --collect '([0-9]+) images' -- sh -c 'echo 7 images'
 table -v --timeout 50 -- true
 table -q --instances 2 -- true
 echo refused

@@ -57,8 +57,11 @@ const struct forwarded *signals_row(int number)
 
 void signals_stop_self(int number)
 {
-	sigset_t one;
+	sigset_t one, pending;
 
+	/* Whoever let us go on meanwhile would be forgotten: a stop signal takes back a pending SIGCONT. */
+	if (sigpending(&pending) == 0 && sigismember(&pending, SIGCONT) == 1)
+		return;
 	(void)sigemptyset(&one);
 	(void)sigaddset(&one, number);
 	(void)kill(getpid(), number); /* pending while it is blocked */

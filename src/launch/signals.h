@@ -30,5 +30,6 @@ void signals_restore(const struct signals *signals);
 /* The table's row; NULL: this one is not handed on. */
 const struct forwarded *signals_row(int number);
 
-/* Stop as by this signal's default (which a group that no shell minds ignores), until somebody lets us go on. */
+/* Stop as by this signal's default (which a group that no shell minds ignores), until somebody lets us go on; not at
+ * all where somebody has done so since, and SIGCONT is pending. */
 void signals_stop_self(int number);

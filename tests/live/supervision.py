@@ -63,6 +63,8 @@ class Supervised(unittest.TestCase):
                 process.kill()
             process.wait()
             process.stdout.close()
+        for pid in marked(self.mark):
+            os.kill(pid, signal.SIGKILL)
 
     def start(self, *argv, before=(), **options):
         process = subprocess.Popen([*self.user, *before, FETTLE, "run", "-q", *argv], stdout=subprocess.PIPE,

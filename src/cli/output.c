@@ -77,21 +77,41 @@ static int open_nameless(const char *path, mode_t mode)
 	return taken;
 }
 
-/* Give a nameless file the name that `file->name` is a template of. */
+/* Give a nameless file this name, which nothing may have. */
+static int link_as(const struct output_file *file, const char *name)
+{
+	char nameless[32];
+
+	name_of_fd(file->fd, nameless);
+	return linkat(AT_FDCWD, nameless, AT_FDCWD, name, AT_SYMLINK_FOLLOW) < 0 ? -errno : 0;
+}
+
+/* Give it the name that `file->name` is a template of. */
 static int give_name(struct output_file *file)
 {
 	const int fd = mkostemp(file->name, O_CLOEXEC);
-	char nameless[32];
+	int r;
 
 	if (fd < 0)
 		return -errno;
 	(void)close(fd);
-	name_of_fd(file->fd, nameless);
-	/* link() takes no name that is taken; this one was free just now. */
-	if (unlink(file->name) < 0 || linkat(AT_FDCWD, nameless, AT_FDCWD, file->name, AT_SYMLINK_FOLLOW) < 0)
-		return -errno;
-	file->nameless = false;
-	return 0;
+	/* This one was free just now. */
+	r = unlink(file->name) < 0 ? -errno : link_as(file, file->name);
+	file->nameless = r < 0;
+	return r;
+}
+
+/* Put it where `path` says. Only in place of another file it has a third name for a moment. */
+static int place(struct output_file *file)
+{
+	int r = file->nameless ? link_as(file, file->path) : -EEXIST;
+
+	if (r == 0)
+		return 0;
+	r = file->nameless ? give_name(file) : 0;
+	if (r == 0 && rename(file->name, file->path) < 0)
+		r = -errno;
+	return r;
 }
 
 /* Begin a file beside `path`, which is a real one or none. */
@@ -141,13 +161,14 @@ int output_put(const struct output_file *file, const char *data, struct err *err
 
 int output_commit(struct output_file *file, struct err *err)
 {
-	int r = file->nameless ? give_name(file) : 0;
+	/* What a network's file system has against it, it says when one of its descriptors is closed. */
+	const int copy = dup(file->fd);
+	int r = copy < 0 || close(copy) < 0 ? -errno : 0;
 
-	if (close(file->fd) < 0 && r == 0)
-		r = -errno;
+	if (r == 0)
+		r = place(file);
+	(void)close(file->fd);
 	file->fd = -1;
-	if (r == 0 && rename(file->name, file->path) < 0)
-		r = -errno;
 	if (r < 0)
 		return err_errno(err, r, "cannot write '%s'", file->path);
 	free(file->name);

@@ -96,7 +96,7 @@ static void a_busy_thread_computes_and_its_memory_is_known(void **state)
 static void symbols_are_found_by_either_hash_table_and_what_is_only_needed_is_not(void **state)
 {
 	static const char *const names[] = { "malloc", "GOMP_parallel", "qsort", "no_such_function_at_all" };
-	static const char *const own[] = { "malloc", "cmocka_set_message_output", "main" };
+	static const char *const own[] = { "_cmocka_run_group_tests", "cmocka_set_message_output", "main" };
 	cleanup_close int libc = -1, self = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
 	bool defined[4];
 	Dl_info info;

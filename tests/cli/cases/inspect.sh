@@ -10,7 +10,7 @@ other=$!
 trap 'kill $child $other' EXIT
 # The child becomes the program when fettle has planned; a page looks for a second.
 while ! grep -q sleep /proc/$child/comm; do :; done
-fettle inspect $child | sed -n -e "s/^$child/PID/p" -e 's/^ *\(planned: instance 0 of 1\).*/\1/p'
+fettle inspect $child | sed -n -e "s/^$child */PID /p" -e 's/^ *\(planned: instance 0 of 1\).*/\1/p'
 fettle inspect $other | grep -o 'not started by fettle'
 fettle inspect --require -q $other
 fettle inspect --output one.json --json $child

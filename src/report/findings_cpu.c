@@ -138,10 +138,11 @@ static bool cpu_shared(const struct finding_input *in, struct finding_say *say)
 	return pairs > 0;
 }
 
-/* A core's idle share of the window, thousandths; all its CPUs together must be idle for it to be free. */
+/* A core of the plan, of which one CPU may be planned, is free when all its CPUs were idle for most of the window. */
 static bool is_free(const struct finding_input *in, const struct machine_core *core)
 {
 	const struct machine *machine = in->machine;
+	bool planned = false;
 
 	for (unsigned k = 0; k < core->pu_count; k++) {
 		const unsigned os = machine->pus[core->pu_idx + k].os;
@@ -150,14 +151,15 @@ static bool is_free(const struct finding_input *in, const struct machine_core *c
 
 		for (size_t i = 0; i < in->observation->cpu_count && !cpu; i++)
 			cpu = in->observation->cpus[i].os == os ? &in->observation->cpus[i] : NULL;
-		if (!cpu || !cpu->seen[0] || !cpu->seen[1] || !hwloc_bitmap_isset(in->instance->planned.mask_os, os))
+		if (!cpu || !cpu->seen[0] || !cpu->seen[1])
 			return false;
+		planned = planned || hwloc_bitmap_isset(in->instance->planned.mask_os, os);
 		idle = cpu->idle[1] > cpu->idle[0] ? cpu->idle[1] - cpu->idle[0] : 0;
 		busy = cpu->busy[1] - cpu->busy[0];
 		if (idle + busy == 0 || idle * 10 < (idle + busy) * 8)
 			return false;
 	}
-	return core->pu_count > 0;
+	return planned;
 }
 
 static bool within(const struct machine *machine, const struct machine_core *core, hwloc_const_bitmap_t set)

@@ -2,8 +2,8 @@
 /*
  * Which malloc the program gets. `auto` is tcmalloc's minimal build where it was seen to work in a program that may
  * compute, else glibc's own, tuned; glibc's as it is where neither can be had, and wherever the user said something.
- * (Measured: tcmalloc is as fast as tuned glibc or faster on five networks of six, and keeps a quarter of its memory
- * where every step has other shapes; loading it costs 2.4 ms, which is five times `true`.)
+ * (Measured: tcmalloc is as fast as tuned glibc or faster on five networks of six, and keeps a quarter to a half of
+ * its memory where every step has other shapes; loading it costs 2.4 ms, which is five times `true`.)
  *
  * jemalloc's strings are the guide's, word for word. jemalloc 5.3 counts oversize_threshold:1 as 0, below the smallest
  * that it takes: what the word was meant to turn on is off.
@@ -46,9 +46,8 @@ static const struct allocator_kind {
 					    "steps of PyTorch on 8 MiB tensors took 16.5 ms, with glibc's malloc 4.3 "
 					    "and tuned 2.9" },
 	[ALLOCATOR_TCMALLOC] = { "freed memory stays in caches for the next step (guide, TCMalloc; measured: as fast "
-				 "as "
-				 "tuned glibc or faster on five networks of six, a quarter of its memory where every "
-				 "step has other shapes)",
+				 "as tuned glibc or faster on five networks of six, a quarter to a half of its memory "
+				 "where every step has other shapes)",
 				 "Debian's libtcmalloc-minimal4, conda-forge's gperftools" },
 	[ALLOCATOR_MIMALLOC] = { "asked for", "Debian's libmimalloc2.0, conda-forge's mimalloc",
 				 "blocks of 0.1 to 64 MB took 1.3 times as long as with glibc's malloc as it is" },

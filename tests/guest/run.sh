@@ -5,7 +5,7 @@
 here=$(dirname "$(readlink -f "$0")")
 
 "$here/../../tools/numa-guest" --build "$1" --variant "$2" --timeout 400 \
-	--add "$here/../live/tap.sh" --add "$here/../live/facts.sh" --add "$1/tests/live/gate:/usr/bin/gate" --add "$here/$3" -- sh "$3" "$2" 2>&1
+	--add "$here/../live/tap.sh" --add "$here/../live/facts.sh" --add "$1/tests/live/gate:/usr/bin/gate" --add "$1/tests/guest/lab-probe:/usr/bin/lab-probe" --add "$here/$3" -- sh "$3" "$2" 2>&1
 code=$?
 if [ $code -eq 77 ]; then
 	echo "1..0 # SKIP no guest can be had"

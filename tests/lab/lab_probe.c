@@ -5,6 +5,7 @@
  *     burn CPU...        a thread for each word that computes: on this CPU alone, or ("any") where it may
  *     escape             two threads that compute and give themselves all CPUs, as ONNX Runtime's pool does
  *     touch MIB          memory that is used, and a thread that computes
+ *     remote NODE MIB    the same, with its memory on that node
  *     team N             an OpenMP team after omp_set_num_threads(N); 0: as the environment has it
  *     fork               a child forked after a team, which waits
  *     open LIBRARY...    each is opened with RTLD_LOCAL and runs teams in a thread of its own
@@ -15,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #ifdef _OPENMP
@@ -109,6 +111,15 @@ static void touch(size_t mib)
 	compute();
 }
 
+/* The kernel's call itself: libnuma need not be there. 2 is MPOL_BIND. */
+static void bind_memory(unsigned node)
+{
+	const unsigned long nodes = 1UL << node;
+
+	if (syscall(SYS_set_mempolicy, 2, &nodes, 8 * sizeof(nodes)) < 0)
+		perror("set_mempolicy");
+}
+
 int main(int argc, char **argv)
 {
 	const char *what = argc > 1 ? argv[1] : "";
@@ -122,6 +133,9 @@ int main(int argc, char **argv)
 		start(burn, (void *)"all");
 	} else if (strcmp(what, "touch") == 0 && argc > 2) {
 		touch((size_t)atoi(argv[2]));
+	} else if (strcmp(what, "remote") == 0 && argc > 3) {
+		bind_memory((unsigned)atoi(argv[2]));
+		touch((size_t)atoi(argv[3]));
 	} else if (strcmp(what, "team") == 0 && argc > 2) {
 		team(atoi(argv[2]));
 	} else if (strcmp(what, "fork") == 0) {

@@ -117,7 +117,7 @@ static void two_plans_over_one_cpu(void **state)
 static void two_threads_on_one_core_while_another_is_free(void **state)
 {
 	(void)state;
-	give(&scene.instances[0].planned.mask_os, "0-3,8-11");
+	give(&scene.instances[0].planned.mask_os, "0-3,8");
 	scene_set_thread(&scene, 0, 3, "8", 8, 990, 0); /* the sibling of CPU 0 */
 	scene.cpus[3].busy[1] = 0;
 	scene.cpus[3].idle[1] = 100;

@@ -172,9 +172,10 @@ static bool within(const struct machine *machine, const struct machine_core *cor
 	return all > 0 && left == 0;
 }
 
-/* Threads that compute and may not leave the core. */
+/* Threads that compute and may not leave the core. Those that share one of its CPUs are cpu-shared's to name. */
 static unsigned held(const struct finding_input *in, const struct machine_core *core, struct finding_say *say)
 {
+	cleanup_bitmap hwloc_bitmap_t cpus_os = hwloc_bitmap_alloc();
 	struct thread_walk walk = { 0 };
 	unsigned count = 0;
 
@@ -183,10 +184,12 @@ static unsigned held(const struct finding_input *in, const struct machine_core *
 		    !within(in->machine, core, walk.thread->allowed_os))
 			continue;
 		count++;
+		if (cpus_os)
+			hwloc_bitmap_or(cpus_os, cpus_os, walk.thread->allowed_os);
 		if (say)
 			show_allowed(say, &walk);
 	}
-	return count;
+	return cpus_os && hwloc_bitmap_weight(cpus_os) > 1 ? count : 0;
 }
 
 static bool smt_shared(const struct finding_input *in, struct finding_say *say)

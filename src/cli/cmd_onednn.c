@@ -16,6 +16,20 @@
 
 enum { SHAPES_USUAL = 10, READ_BYTES = 128 << 10 };
 
+const struct option *onednn_plan_option(const struct invocation *invocation, const struct option_found *found)
+{
+	static const struct option_table *const plans[] = { &planning_options, &instance_options, &settings_options };
+	const struct option_table *const *tables = invocation->command->tables;
+
+	for (size_t t = 0; tables[t]; t++) {
+		for (size_t i = 0; i < ARRAY_SIZE(plans); i++) {
+			if (tables[t] == plans[i] && found->first[t])
+				return found->first[t];
+		}
+	}
+	return NULL;
+}
+
 int onednn_check_options(const struct options *options, struct err *err)
 {
 	if (options->capacity > ONEDNN_CAPACITY_MAX)
@@ -124,37 +138,50 @@ static int read_all(int fd, struct onednn_profile *profile)
 	}
 }
 
-static int tell_file(const struct invocation *invocation, const char *path)
+/* One of the streams. Returns 0, or -errno and the exit code in `ret_code`. */
+static int read_stream(const char *path, struct onednn_profile *profile, int *ret_code, struct err *err)
 {
 	const bool standard = strcmp(path, "-") == 0;
-	cleanup_onednn_profile struct onednn_profile *profile = onednn_profile_new();
 	cleanup_close int opened = standard ? -1 : open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-	struct err err = { 0 };
+	const uint64_t lines = profile->stream.lines, cut_lines = profile->stream.cut_lines;
 	int r;
+
+	*ret_code = EXIT_USAGE;
+	if (!standard && opened < 0)
+		return err_errno(err, -errno, "cannot read '%s'", path);
+	r = read_all(standard ? STDIN_FILENO : opened, profile);
+	if (r < 0) {
+		*ret_code = EXIT_FAILED;
+		return err_errno(err, r, "cannot read '%s'", standard ? "standard input" : path);
+	}
+	onednn_profile_next(profile);
+	if (profile->stream.lines > lines || profile->stream.cut_lines > cut_lines)
+		return 0;
+	(void)err_set(err, -EINVAL, "no line of oneDNN in '%s'", standard ? "standard input" : path);
+	return err_hint(err, "set ONEDNN_VERBOSE=2 for the program, or start it by 'fettle onednn run'");
+}
+
+/* Streams of processes that ran at the same time, or one. */
+static int tell_streams(const struct invocation *invocation)
+{
+	cleanup_onednn_profile struct onednn_profile *profile = onednn_profile_new();
+	struct err err = { 0 };
+	int code;
 
 	if (!profile) {
 		(void)err_nomem(&err);
 		return output_failure(EXIT_FAILED, &err);
 	}
-	if (!standard && opened < 0) {
-		(void)err_errno(&err, -errno, "cannot read '%s'", path);
-		return output_failure(EXIT_USAGE, &err);
-	}
-	r = read_all(standard ? STDIN_FILENO : opened, profile);
-	if (r < 0) {
-		(void)err_errno(&err, r, "cannot read '%s'", standard ? "standard input" : path);
-		return output_failure(EXIT_FAILED, &err);
-	}
-	if (!profile->stream.lines && !profile->stream.cut_lines) {
-		(void)err_set(&err, -EINVAL, "no line of oneDNN in '%s'", standard ? "standard input" : path);
-		(void)err_hint(&err, "set ONEDNN_VERBOSE=2 for the program, or start it by 'fettle onednn run'");
-		return output_failure(EXIT_USAGE, &err);
+	for (int i = 0; i < invocation->word_count; i++) {
+		if (read_stream(invocation->words[i], profile, &code, &err) < 0)
+			return output_failure(code, &err);
 	}
 	return onednn_tell(invocation, profile, 0, NULL, false);
 }
 
 int cmd_onednn(struct invocation *invocation)
 {
+	const struct option *planned = onednn_plan_option(invocation, &invocation->found);
 	struct err err = { 0 };
 
 	if (invocation->word_count && strcmp(invocation->words[0], "run") == 0)
@@ -163,8 +190,8 @@ int cmd_onednn(struct invocation *invocation)
 		output_line("no stream: name a file, or '-', or 'run' and a program; try 'fettle onednn --help'");
 		return EXIT_USAGE;
 	}
-	if (invocation->word_count > 1) {
-		output_line("'%s' is one word too many: a stream is one file, or '-'", invocation->words[1]);
+	if (planned) {
+		output_line("option '--%s' is for 'fettle onednn run': nothing is started for a stream", planned->name);
 		return EXIT_USAGE;
 	}
 	if (invocation->options.keep) {
@@ -173,5 +200,5 @@ int cmd_onednn(struct invocation *invocation)
 	}
 	if (onednn_check_options(&invocation->options, &err) < 0)
 		return output_failure(EXIT_USAGE, &err);
-	return tell_file(invocation, invocation->words[0]);
+	return tell_streams(invocation);
 }

@@ -30,6 +30,9 @@ static const char *const verbose_names[] = { "ONEDNN_VERBOSE", "DNNL_VERBOSE" };
 static const char *const capacity_names[] = { "ONEDNN_PRIMITIVE_CACHE_CAPACITY", "MKLDNN_PRIMITIVE_CACHE_CAPACITY",
 					      "DNNL_PRIMITIVE_CACHE_CAPACITY" };
 
+const char onednn_nothing_printed[] =
+	"the program printed no line of oneDNN: it does not use it, or its oneDNN was built without ONEDNN_VERBOSE";
+
 struct collector {
 	struct onednn_profile *profile;
 	struct onednn_split split;
@@ -107,6 +110,8 @@ static const char *first_set(const char *const *names, size_t count, const char 
 	return NULL;
 }
 
+static const char told_by_user[] = "%s='%s' is the user's and stays: what it leaves out is not collected";
+
 /* Ours, with oneDNN told to speak unless the user has told it what to say. */
 static int environment_for(struct words *ret_environment, struct err *err)
 {
@@ -116,7 +121,7 @@ static int environment_for(struct words *ret_environment, struct err *err)
 	for (char **variable = environ; r == 0 && *variable; variable++)
 		r = words_add(ret_environment, *variable);
 	if (r == 0 && name)
-		output_line("%s='%s' is the user's and stays: what it leaves out is not collected", name, value);
+		output_line(told_by_user, name, value);
 	for (size_t i = 0; r == 0 && !name && i < ARRAY_SIZE(speak); i++)
 		r = words_add(ret_environment, speak[i]);
 	/* The list ends in NULL. */
@@ -129,19 +134,30 @@ static int environment_for(struct words *ret_environment, struct err *err)
 	return 0;
 }
 
-/* What the variables say the cache can hold; 0: they say nothing, or what is no number. */
-static unsigned capacity_of_environment(void)
+int onednn_speak(struct err *err)
+{
+	const char *value, *name = first_set(verbose_names, ARRAY_SIZE(verbose_names), &value);
+
+	if (name)
+		output_line(told_by_user, name, value);
+	for (size_t i = 0; !name && i < ARRAY_SIZE(speak); i++) {
+		if (putenv((char *)speak[i]) != 0) /* which never writes to it */
+			return err_nomem(err);
+	}
+	return 0;
+}
+
+unsigned onednn_capacity_asked(const struct options *options)
 {
 	const char *value;
 	unsigned capacity = 0;
 
-	if (!first_set(capacity_names, ARRAY_SIZE(capacity_names), &value) || parse_unsigned(value, &capacity) < 0)
-		return 0;
-	return capacity;
+	if (!first_set(capacity_names, ARRAY_SIZE(capacity_names), &value))
+		return options->request.onednn_cache;
+	return parse_unsigned(value, &capacity) < 0 ? 0 : capacity;
 }
 
-/* What this machine's processor has; NULL: cannot be told. Looked up when the program is at its end. */
-static const char *processor_flags(struct decision *decision)
+const char *onednn_processor_flags(struct decision *decision)
 {
 	const struct options live = { .machine = NULL };
 	struct err err = { 0 };
@@ -173,12 +189,10 @@ static int tell(struct invocation *invocation, struct collector *collector, cons
 	if (r < 0)
 		code = output_failure(EXIT_OWN, &err);
 	else if (!collector->profile->stream.lines)
-		output_line(
-			"the program printed no line of oneDNN: it does not use it, or its oneDNN was built without "
-			"ONEDNN_VERBOSE");
+		output_line(onednn_nothing_printed);
 	else
-		code = onednn_tell(invocation, collector->profile, capacity_of_environment(),
-				   processor_flags(&decision), true);
+		code = onednn_tell(invocation, collector->profile, onednn_capacity_asked(&invocation->options),
+				   onednn_processor_flags(&decision), true);
 	if (exit_code_of(end))
 		return exit_code_of(end);
 	return code == EXIT_OK ? EXIT_OK : EXIT_OWN;
@@ -247,6 +261,8 @@ int onednn_run(struct invocation *invocation, char *const *words, int count)
 		return output_failure(EXIT_USAGE, &err);
 	if (invocation->options.help)
 		return show_help(invocation);
+	if (onednn_plan_option(invocation, &invocation->found) || onednn_plan_option(invocation, &found))
+		return onednn_run_planned(invocation, words + found.next, count - found.next);
 	collector = collector_new();
 	if (!collector) {
 		(void)err_nomem(&err);

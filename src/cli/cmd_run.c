@@ -70,9 +70,9 @@ static int check_options(const struct invocation *inv, struct err *err)
 }
 
 /* Does fettle stay, or become the program? */
-static bool stays(const struct options *options, size_t count)
+static bool stays(const struct invocation *inv, size_t count)
 {
-	return count > 1 || supervise_is_asked(options);
+	return count > 1 || supervise_is_asked(inv);
 }
 
 static int decide(const struct invocation *inv, struct start *start, struct err *err)
@@ -145,7 +145,7 @@ static int prepare(const struct invocation *inv, struct start *start, struct err
 		child->environment = environment;
 		start->count++;
 		/* A single one knows what it got before it needs the other. */
-		if (stays(&inv->options, count) && child->instance->pin != PIN_NONE)
+		if (stays(inv, count) && child->instance->pin != PIN_NONE)
 			r = prepare_unpinned(settings, child, err);
 		if (r < 0)
 			return r;
@@ -273,5 +273,5 @@ int cmd_run(struct invocation *inv)
 		return output_failure(start.decision.exit_code ? start.decision.exit_code : EXIT_OWN, &err);
 	if (inv->options.dry_run)
 		return dry_run(inv, &start);
-	return stays(&inv->options, start.count) ? supervise(inv, &start) : become(inv, &start);
+	return stays(inv, start.count) ? supervise(inv, &start) : become(inv, &start);
 }

@@ -74,7 +74,9 @@ static const struct option_table *const run_tables[] = {
 	&machine_options,  &common_options,   &cache_options,    &help_options,    NULL
 };
 static const struct option_table *const inspect_tables[] = { &inspect_options, &common_options, &help_options, NULL };
-static const struct option_table *const onednn_tables[] = { &onednn_options, &common_options, &help_options, NULL };
+static const struct option_table *const onednn_tables[] = {
+	&onednn_options, &planning_options, &instance_options, &settings_options, &common_options, &help_options, NULL
+};
 static const struct option_table *const ipexrun_tables[] = { &ipexrun_program_options,
 							     &ipexrun_instance_options,
 							     &ipexrun_library_options,
@@ -170,12 +172,13 @@ static const struct command inspect_command = {
 static const struct command onednn_command = {
 	.name = "onednn",
 	.summary = "where a program's time in oneDNN went, and its cache's size",
-	.usage = "[options] <file>|-|run [--] <program> [args]",
+	.usage = "[options] <file>...|-|run [--] <program> [args]",
 	.about = "Reads what oneDNN prints under ONEDNN_VERBOSE: time by kind and implementation, layouts, reference "
 		 "kernels, and from the creations of this one run the hit rate of the primitive cache at every "
 		 "capacity. Lines that are not oneDNN's are passed over. 'run' collects them from a program, whose own "
 		 "output "
-		 "comes out unchanged; what is told goes to standard error.",
+		 "comes out unchanged; what is told goes to standard error. With options of a plan the program is "
+		 "placed as 'fettle run' would, and each instance's stream kept apart.",
 	.example = "fettle onednn --save mine run -- python3 serve.py",
 	.manual = "fettle-onednn(1)",
 	.tables = onednn_tables,

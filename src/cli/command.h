@@ -8,6 +8,7 @@
 #include "cli/options.h"
 
 struct err;
+struct run_tap;
 struct text;
 
 enum exit_code {
@@ -27,6 +28,7 @@ struct invocation {
 	struct option_found found; /* which of the command's tables were used */
 	char *const *words;        /* what stands behind the options; NULL-terminated */
 	int word_count;
+	const struct run_tap *tap; /* who looks at what instances print (supervise.h); NULL: nobody */
 };
 
 struct command {

@@ -19,12 +19,12 @@
 #include <string.h>
 #include <sys/wait.h>
 
-bool supervise_is_asked(const struct options *options)
+bool supervise_is_asked(const struct invocation *invocation)
 {
-	const struct supervision *asked = &options->supervision;
+	const struct supervision *asked = &invocation->options.supervision;
 
-	return asked->timeout || asked->log_dir || asked->log_prefix || asked->collect || asked->report ||
-	       (asked->fail && strncmp(asked->fail, "restart", 7) == 0);
+	return invocation->tap || asked->timeout || asked->log_dir || asked->log_prefix || asked->collect ||
+	       asked->report || (asked->fail && strncmp(asked->fail, "restart", 7) == 0);
 }
 
 static int read_fail(const char *word, struct launch_orders *orders, struct err *err)
@@ -184,6 +184,20 @@ static int supervise_all(const struct options *options, const struct start *star
 	return exit_code;
 }
 
+/* With whoever looks at what the instances print. */
+static int supervise_tapped(const struct invocation *invocation, const struct start *start,
+			    struct launch_orders *orders, bool terminal_is_ours)
+{
+	const struct run_tap *tap = invocation->tap;
+	struct err err = { 0 };
+	int exit_code;
+
+	if (tap && tap->begin(start->count, tap->context, &err) < 0)
+		return output_failure(EXIT_OWN, &err);
+	exit_code = supervise_all(&invocation->options, start, orders, terminal_is_ours);
+	return tap ? tap->tell(exit_code, tap->context) : exit_code;
+}
+
 /* The guard's word on how the supervisor ended: its own exit code, unless somebody killed it. */
 static int exit_code_of_supervisor(int status)
 {
@@ -206,12 +220,16 @@ int supervise(const struct invocation *invocation, const struct start *start)
 	if (run_output_open(&invocation->options, start->children, start->count, &output, &err) < 0)
 		return output_failure(EXIT_OWN, &err);
 	orders.output = &output.output;
+	if (invocation->tap) {
+		output.output.through[0] = true;
+		output.output.tap = &invocation->tap->launch;
+	}
 	r = launch_guard(&orders.guard_fd, &status, &err);
 	if (r < 0)
 		return output_failure(EXIT_OWN, &err);
 	if (r > 0)
 		return exit_code_of_supervisor(status);
-	r = supervise_all(&invocation->options, start, &orders, output.terminal_is_ours);
+	r = supervise_tapped(invocation, start, &orders, output.terminal_is_ours);
 	(void)close(orders.guard_fd);
 	return r;
 }

@@ -5,7 +5,7 @@
  */
 #pragma once
 
-#include <stdbool.h>
+#include "launch/output.h"
 
 struct err;
 struct invocation;
@@ -13,8 +13,21 @@ struct launch_orders;
 struct options;
 struct start;
 
+/*
+ * Takes something out of the instances' output and tells of it. All is called in the process that supervises them,
+ * which need not be the one that asked for it.
+ */
+struct run_tap {
+	/* `count` are to be started. Returns 0, or -errno: nothing is then. */
+	int (*begin)(size_t count, void *context, struct err *err);
+	struct launch_tap launch;
+	/* All is over, with this exit code; returns that of fettle. */
+	int (*tell)(int exit_code, void *context);
+	void *context;
+};
+
 /* Is a supervisor needed for even one instance? */
-bool supervise_is_asked(const struct options *options);
+bool supervise_is_asked(const struct invocation *invocation);
 
 /* What the options say. Returns 0, or -EINVAL with one line. */
 int supervise_orders(const struct options *options, struct launch_orders *ret_orders, struct err *err);

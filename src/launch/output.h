@@ -12,13 +12,26 @@
 
 struct err;
 
+/* Hands bytes on, from within a call of a tap. */
+typedef void launch_pass(const char *bytes, size_t length, void *to);
+
+/* Takes something out of what a child writes to its standard output before it goes where it goes. */
+struct launch_tap {
+	/* Bytes of child `index`; what is to go on is given to `pass`, now or with a later call. */
+	void (*take)(size_t index, const char *bytes, size_t length, launch_pass *pass, void *to, void *context);
+	/* Its output is at its end: what was held back is to go on, or never will. */
+	void (*end)(size_t index, launch_pass *pass, void *to, void *context);
+	void *context;
+};
+
 /* All zero: children have our stdout and stderr. */
 struct launch_output {
-	bool through[2];        /* stdout, stderr go through us */
-	bool together;          /* both through us to the same file: one pipe keeps their order */
-	const char *prefix[2];  /* of each line: "[I] " when "", else "[PREFIX.I] "; NULL: none */
-	const int *log_fds;     /* one a child, in place of both; NULL: none */
-	const regex_t *collect; /* its one group is a number; needs both streams to go through us; NULL: none */
+	bool through[2];              /* stdout, stderr go through us */
+	bool together;                /* both through us to the same file: one pipe keeps their order */
+	const char *prefix[2];        /* of each line: "[I] " when "", else "[PREFIX.I] "; NULL: none */
+	const int *log_fds;           /* one a child, in place of both; NULL: none */
+	const regex_t *collect;       /* its one group is a number; needs both streams to go through us; NULL: none */
+	const struct launch_tap *tap; /* needs stdout to go through us; NULL: none */
 };
 
 /*

@@ -129,14 +129,32 @@ static void watch_stream(struct supervisor *s, struct stream *stream, bool on)
 	stream->paused = !on;
 }
 
+/* Bytes on their way to where they go. */
+static void pass(const char *bytes, size_t length, void *to)
+{
+	struct stream *stream = to;
+
+	if (lines_add(&stream->lines, bytes, length, take_line, stream) < 0 && !stream->sink->error)
+		stream->sink->error = -ENOMEM;
+}
+
+static const struct launch_tap *tap_of(const struct stream *stream)
+{
+	return stream->which == 0 ? output_of(stream->supervisor)->tap : NULL;
+}
+
 static void close_stream(struct stream *stream)
 {
+	const struct launch_tap *tap = tap_of(stream);
+
 	if (stream->fd < 0)
 		return;
 	if (!stream->paused)
 		watch_stream(stream->supervisor, stream, false);
 	(void)close(stream->fd);
 	stream->fd = -1;
+	if (tap)
+		tap->end(stream->child, pass, stream, tap->context);
 	lines_finish(&stream->lines, take_line, stream);
 }
 
@@ -188,15 +206,18 @@ static void flush(struct supervisor *s, struct sink *sink)
 /* False: nothing more can be had now. */
 static bool read_some(struct stream *stream)
 {
-	struct supervisor *s = stream->supervisor;
+	const struct supervisor *s = stream->supervisor;
+	const struct launch_tap *tap = tap_of(stream);
 	const ssize_t n = read(stream->fd, s->streams.chunk, CHUNK_BYTES);
 
 	if (n < 0)
 		return errno == EINTR;
 	if (n == 0)
 		close_stream(stream);
-	else if (lines_add(&stream->lines, s->streams.chunk, (size_t)n, take_line, stream) < 0 && !stream->sink->error)
-		stream->sink->error = -ENOMEM;
+	else if (tap)
+		tap->take(stream->child, s->streams.chunk, (size_t)n, pass, stream, tap->context);
+	else
+		pass(s->streams.chunk, (size_t)n, stream);
 	return n > 0;
 }
 

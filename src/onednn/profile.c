@@ -262,16 +262,25 @@ static void count_kept(struct onednn_profile *profile)
 	}
 }
 
-int onednn_profile_end(struct onednn_profile *profile, struct err *err)
+void onednn_profile_next(struct onednn_profile *profile)
 {
 	onednn_stream_end(&profile->stream);
+	/* Its beginning is not in it. */
+	if (profile->stream.lines > profile->lines_before && profile->streams == profile->streams_before)
+		profile->streams++;
+	profile->streams_before = profile->streams;
+	profile->lines_before = profile->stream.lines;
+	onednn_cache_restart(&profile->cache);
+}
+
+int onednn_profile_end(struct onednn_profile *profile, struct err *err)
+{
+	onednn_profile_next(profile);
 	if (profile->failed)
 		return err_nomem(err);
 	if (sort_rows(profile) < 0)
 		return err_nomem(err);
 	count_kept(profile);
-	if (!profile->streams && profile->stream.lines)
-		profile->streams = 1; /* its beginning is not in the stream */
 	return 0;
 }
 

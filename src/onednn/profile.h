@@ -35,7 +35,9 @@ struct onednn_profile {
 	struct onednn_cache cache;
 	struct onednn_row *rows;
 	size_t row_count, row_capacity;
-	size_t streams; /* processes that began */
+	size_t streams;        /* processes that began */
+	size_t streams_before; /* when the stream that is fed began, and lines */
+	uint64_t lines_before;
 	uint64_t executions, creations;
 	double create_ms;
 	struct onednn_times times;
@@ -52,6 +54,9 @@ struct onednn_profile *onednn_profile_new(void);
 
 /* The next bytes of the stream. */
 void onednn_profile_feed(struct onednn_profile *profile, const char *bytes, size_t length);
+
+/* The stream is at its end; what is fed from now on is another process's, whose cache is empty. */
+void onednn_profile_next(struct onednn_profile *profile);
 
 /* There are no more: rows are sorted, the longest first. Returns 0 or -ENOMEM, when memory ran out on the way. */
 int onednn_profile_end(struct onednn_profile *profile, struct err *err);

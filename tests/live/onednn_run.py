@@ -61,6 +61,26 @@ class Shapes(Run):
         self.assertEqual((told["cache"]["capacity"], told["cache"]["capacity_assumed"]), (77, False))
         self.assertGreater(told["cache"]["agreement"], 0.995)
 
+    def test_of_two_instances_each_has_its_stream(self):
+        one = ("sh", "-c", f"echo begins; {self.program} $((FETTLE_INSTANCE + 1)) 2000 200; echo ends")
+        with tempfile.NamedTemporaryFile() as kept:
+            done, told = self.run_it(*one, options=("--instances", "2", "--keep", kept.name))
+            lines = open(kept.name, "rb").read().splitlines()
+        self.assertEqual((done.returncode, sorted(done.stdout.split())), (0, [b"begins"] * 2 + [b"ends"] * 2), done.stderr)
+        self.assertEqual((told["streams"], told["primitives"]["creations"], told["lines"]), (2, 4000, len(lines)))
+        alone = [self.run_it(self.program, str(seed), "2000", "200")[1]["cache"] for seed in (1, 2)]
+        self.assertEqual(told["cache"]["hits"], sum(cache["hits"] for cache in alone))
+        for both, first, second in zip(told["cache"]["curve"], alone[0]["curve"], alone[1]["curve"]):
+            self.assertAlmostEqual(both["hit_rate"], (first["hit_rate"] + second["hit_rate"]) / 2, 9)
+
+    def test_a_plan_applies_and_its_capacity_is_known(self):
+        script = f"{self.program} 1 3000 300; echo $OMP_NUM_THREADS $ONEDNN_PRIMITIVE_CACHE_CAPACITY"
+        done, told = self.run_it("sh", "-c", script, options=("--threads", "1", "--onednn-cache", "77"))
+        self.assertEqual(done.stdout, b"1 77\n", done.stderr)
+        self.assertEqual((told["cache"]["capacity"], told["cache"]["capacity_assumed"]), (77, False))
+        self.assertGreater(told["cache"]["agreement"], 0.995)
+        self.assertEqual(self.run_it("sh", "-c", "exit 7", options=("--instances", "2"))[0].returncode, 7)
+
     def test_the_users_level_stays(self):
         done, told = self.run_it(self.program, "1", "30", "10", ONEDNN_VERBOSE="1")
         self.assertEqual(told["primitives"]["creations"], 0)

@@ -280,6 +280,27 @@ static void a_deconvolution_takes_two_places(void **state)
 	}
 }
 
+/* What one process made another does not find; half a line at the end of one is not the beginning of the next. */
+static void a_stream_without_its_beginning_is_a_process_of_its_own(void **state)
+{
+	cleanup_scene struct scene scene = { .profile = NULL };
+	static const char line[] = "onednn_verbose,v1,primitive,create:cache_miss,cpu,convolution,jit:avx2,"
+				   "forward_inference,src_f32::blocked:abcd:f0,,,mb1_ic8oc8_ih8oh8,1\n";
+
+	(void)state;
+	scene_begin(&scene);
+	for (int stream = 0; stream < 3; stream++) {
+		say(&scene, "%s%sonednn_verb", line, line);
+		onednn_profile_next(scene.profile);
+	}
+	onednn_profile_next(scene.profile); /* an empty one is none */
+	scene_end(&scene, NULL);
+	assert_int_equal(scene.profile->streams, 3);
+	assert_int_equal(scene.profile->creations, 6);
+	assert_int_equal(scene.profile->distinct, 1);
+	assert_true(scene.advice.sizing.best_rate > 0.499 && scene.advice.sizing.best_rate < 0.501);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -291,6 +312,7 @@ int main(void)
 		cmocka_unit_test(what_a_stream_does_not_say_is_null),
 		cmocka_unit_test(a_deconvolution_takes_two_places),
 		cmocka_unit_test(processes_are_counted_and_kept_apart),
+		cmocka_unit_test(a_stream_without_its_beginning_is_a_process_of_its_own),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

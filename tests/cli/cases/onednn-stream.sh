@@ -36,13 +36,18 @@ fettle onednn --save mine --output table cycle
 fettle plan --profile mine --save again --throughput >/dev/null
 fettle onednn --save again cycle >/dev/null
 cat config/fettle/profiles/again.json
-for words in /dev/null missing '' 'trace trace' '--capacity 70000 trace' '--save .x trace' '--save mine trace' \
+for words in /dev/null missing '' 'trace missing' '--instances 2 trace' '--capacity 70000 trace' '--save .x trace' '--save mine trace' \
 	'--folded x --output x trace' '--keep x trace' run '--json run true' 'run --folded - true' 'run --dry-run true' \
 	'run -- ./missing' 'run --keep x/y true'; do
 	code=0
 	fettle onednn $words >/dev/null || code=$?
 	echo $code
 done
+# Of two processes one stream each: twice the creations, and no hit that crosses over.
+fettle onednn --json cycle cycle | python3 -c '
+import json, sys
+told = json.load(sys.stdin)
+print(told["streams"], told["primitives"]["creations"], told["cache"]["distinct"], round(told["cache"]["curve"][-1]["hit_rate"], 4))'
 # From a program: its output and its end are its own.
 code=0
 fettle onednn --keep kept --save mine run -q --output told -- sh -c 'echo one; cat cycle; printf two; exit 9' || code=$?

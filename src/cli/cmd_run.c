@@ -12,6 +12,7 @@
 #include "cli/saved_plan.h"
 #include "cli/start.h"
 #include "cli/supervise.h"
+#include "cli/workload_path.h"
 #include "machine/machine.h"
 #include "plan/plan.h"
 #include "settings/settings.h"
@@ -262,11 +263,36 @@ static int become(const struct invocation *inv, struct start *start)
 			      &err);
 }
 
+/* --demo: the workload, with the words behind the options. The caller frees them. */
+static int demonstrate(struct invocation *inv, char ***ret_words, struct err *err)
+{
+	cleanup_free char *path = workload_path(err);
+	char **words = path ? calloc((size_t)inv->word_count + 2, sizeof(*words)) : NULL;
+
+	if (!words)
+		return path ? err_nomem(err) : -ENOENT;
+	memcpy(words + 1, inv->words, (size_t)inv->word_count * sizeof(*words));
+	words[0] = TAKE(path);
+	inv->words = *ret_words = words;
+	inv->word_count++;
+	return 0;
+}
+
+static void words_free(char ***words)
+{
+	if (*words)
+		free((*words)[0]);
+	free(*words);
+}
+
 int cmd_run(struct invocation *inv)
 {
 	cleanup_start struct start start = { .request = NULL };
+	cleanup_(words_free) char **words = NULL;
 	struct err err = { 0 };
 
+	if (inv->options.demo && demonstrate(inv, &words, &err) < 0)
+		return output_failure(EXIT_NOT_FOUND, &err);
 	if (check_options(inv, &err) < 0)
 		return output_failure(EXIT_USAGE, &err);
 	if (decide(inv, &start, &err) < 0 || prepare(inv, &start, &err) < 0)

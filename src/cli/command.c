@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/command.h"
 
+#include "base/cleanup.h"
 #include "base/err.h"
 #include "base/nearest.h"
 #include "base/text.h"
@@ -27,8 +28,10 @@ static const struct option_table plan_options = { "Explaining and keeping", plan
 static const struct option run_rows[] = {
 	{ "plan", "FILE", "start from a plan saved by 'fettle plan --json'", OPTION_FILE,
 	  .offset = offsetof(struct options, plan_file) },
+	{ "demo", NULL, "run fettle's own workload; words behind it are its", OPTION_FLAG,
+	  .offset = offsetof(struct options, demo) },
 };
-static const struct option_table run_options = { "Saved plan", run_rows, 1 };
+static const struct option_table run_options = { "Other sources", run_rows, ARRAY_SIZE(run_rows) };
 
 static const struct option inspect_rows[] = {
 	{ "all", NULL, "all that fettle started and we may see", OPTION_FLAG, .offset = offsetof(struct options, all) },

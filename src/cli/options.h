@@ -50,6 +50,7 @@ struct options {
 	enum emit_kind emit;
 	struct layers *layers; /* what the command line rests on (layers.h); NULL: nothing; owned */
 	const char *plan_file; /* run */
+	bool demo;             /* run */
 	struct supervision supervision;
 	bool require;           /* doctor, inspect */
 	bool all;               /* inspect */

@@ -6,7 +6,7 @@ cd "${1:-$(dirname "$0")/../..}" || exit 1
 command -v clang-format >/dev/null || { echo "format: clang-format is not installed"; exit 77; }
 
 folders=
-for folder in src agent archive probe include tests examples bench; do
+for folder in src agent archive probe workload include tests examples bench; do
 	[ ! -d "$folder" ] || folders="$folders $folder"
 done
 # shellcheck disable=SC2086

@@ -1,12 +1,12 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # A room includes only itself and rooms above it in this list; src/api.c all, of cli what joins them; the agent
-# base/record.h alone beside its own, archive base, probe nothing; include/fettle.h none. Usage: layers.sh [root]
+# base/record.h alone beside its own, archive base, probe and workload nothing; include/fettle.h none. Usage: layers.sh [root]
 set -u
 cd "${1:-$(dirname "$0")/../..}" || exit 1
 
 folders=
-for folder in src agent archive probe include; do
+for folder in src agent archive probe workload include; do
 	[ ! -d "$folder" ] || folders="$folders $folder"
 done
 # shellcheck disable=SC2086
@@ -19,8 +19,8 @@ wrong=$(find $folders -name '*.[ch]' -exec awk '
 	FNR == 1 {
 		split(FILENAME, part, "/")
 		own = part[1] == "src" && part[3] ? part[2] : part[1]
-		limit = part[1] == "agent" ? 0 : part[1] == "archive" ? order["base"] : part[1] == "probe" ? 0 : FILENAME == "src/api.c" ? order["cli"] - 1 : order[own]
-		if (own != "agent" && own != "archive" && own != "probe" && own != "include" && FILENAME != "src/api.c" && !order[own])
+		limit = part[1] == "agent" ? 0 : part[1] == "archive" ? order["base"] : part[1] == "probe" || part[1] == "workload" ? 0 : FILENAME == "src/api.c" ? order["cli"] - 1 : order[own]
+		if (own != "agent" && own != "archive" && own != "probe" && own != "workload" && own != "include" && FILENAME != "src/api.c" && !order[own])
 			print FILENAME ": no room of this name in tools/check/layers.sh"
 	}
 	/^[ \t]*#[ \t]*include(_next)?[ \t]*["<]/ {
@@ -32,7 +32,7 @@ wrong=$(find $folders -name '*.[ch]' -exec awk '
 		sub(/\/.*/, "", room)
 		if (own == "agent" && quoted && name ~ /^(base\/record|[a-z0-9_]+)\.h$/)
 			next # its own headers stand without a room
-		if (own == "archive" && quoted && name ~ /^[a-z0-9_]+\.h$/)
+		if ((own == "archive" || own == "workload") && quoted && name ~ /^[a-z0-9_]+\.h$/)
 			next
 		if (FILENAME == "src/api.c" && (name == "fettle.h" || name ~ /^cli\/(decide|options|plan_document)\.h$/))
 			next # a second front: it joins rooms as cli does, and prints no more than they do

@@ -6,7 +6,7 @@ set -u
 cd "${1:-$(dirname "$0")/../..}" || exit 1
 
 folders=
-for folder in src agent archive probe include tests examples bench tools; do
+for folder in src agent archive probe workload include tests examples bench tools; do
 	[ ! -d "$folder" ] || folders="$folders $folder"
 done
 # shellcheck disable=SC2086

@@ -5,135 +5,15 @@ a healthy twin in which it is not found.
 
 lab.py FETTLE FOLDER [unittest arguments]    FOLDER holds lab_probe.c and lab_plugin.c
 """
-import contextlib
 import json
 import os
 import shutil
-import signal
 import subprocess
-import sys
-import tempfile
 import threading
 import time
-import unittest
 
-FETTLE = SOURCES = WORK = None
-CPUS = sorted(os.sched_getaffinity(0))
-TUNING = ("LD_PRELOAD", "FETTLE_", "OMP_", "GOMP_", "KMP_", "MALLOC_", "GLIBC_TUNABLES")
-# What else runs here, or what the host does, is real, and no fault of the program.
-AROUND = {"neighbours-busy", "cpu-stolen", "frequency-low", "quota-throttled", "quota-below-threads"}
-
-
-def environment(**more):
-    return {name: value for name, value in os.environ.items() if not name.startswith(TUNING)} | more
-
-
-def build(name, source, *flags, compiler="gcc"):
-    """A program or library below WORK, built once; a compiler that cannot is a reason to skip."""
-    path = os.path.join(WORK, name)
-    if not os.path.exists(path):
-        if not shutil.which(compiler):
-            raise unittest.SkipTest(f"no {compiler}")
-        done = subprocess.run((compiler, "-D_GNU_SOURCE", "-O1", os.path.join(SOURCES, source), "-o", path, *flags,
-                               "-lpthread", "-ldl"), capture_output=True, text=True)
-        if done.returncode:
-            raise unittest.SkipTest(done.stderr.strip().splitlines()[-1])
-    return path
-
-
-def probe():
-    return build("probe", "lab_probe.c")
-
-
-def gnu():
-    return build("probe-gnu", "lab_probe.c", "-fopenmp")
-
-
-@contextlib.contextmanager
-def running(*words, prefix=(), ready=None, **variables):
-    """The program, in a session of its own, so that nothing of it is left."""
-    child = subprocess.Popen((*prefix, *words), env=environment(**variables), start_new_session=True,
-                             stderr=subprocess.PIPE)
-    try:
-        name = os.path.basename(words[0])
-        deadline = time.monotonic() + 20
-        while time.monotonic() < deadline:
-            if child.poll() is not None:
-                raise AssertionError(f"{words}: ended with {child.returncode}: {child.stderr.read()}")
-            pid = named(child.pid, name)
-            if pid and (ready is None or ready(pid)):
-                break
-            time.sleep(0.02)
-        else:
-            raise AssertionError(f"{words} is not ready")
-        time.sleep(0.3)
-        yield pid
-    finally:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(child.pid, signal.SIGKILL)
-        child.wait()
-        child.stderr.close()
-
-
-def named(pid, name):
-    """The process of this name: the child itself once it has become the program, or a child of its."""
-    with contextlib.suppress(OSError):
-        with open(f"/proc/{pid}/comm") as file:
-            if file.read().strip() == name[:15]:
-                return pid
-        with open(f"/proc/{pid}/task/{pid}/children") as file:
-            for child in file.read().split():
-                found = named(int(child), name)
-                if found:
-                    return found
-    return None
-
-
-def threads(pid):
-    with contextlib.suppress(OSError):
-        return len(os.listdir(f"/proc/{pid}/task"))
-    return 0
-
-
-def fettle_run(*options):
-    return (FETTLE, "run", "-q", *options, "--")
-
-
-class Lab(unittest.TestCase):
-    maxDiff = None
-
-    def inspect(self, *whom, prefix=()):
-        done = subprocess.run((*prefix, FETTLE, "inspect", "--json", *map(str, whom)), capture_output=True, text=True,
-                              env=environment(), timeout=60)
-        self.assertEqual((done.returncode, done.stderr), (0, ""))
-        return json.loads(done.stdout)
-
-    def found(self, *whom, prefix=()):
-        return {finding["id"]: finding for finding in self.inspect(*whom, prefix=prefix)["findings"]}
-
-    def assert_found(self, name, *evidence, whom, prefix=(), tries=3):
-        """By its name, with the evidence; a look may come before the program has done it."""
-        for _ in range(tries):
-            findings = self.found(*whom, prefix=prefix)
-            if name in findings:
-                break
-        self.assertIn(name, findings)
-        finding = findings[name]
-        told = "\n".join([finding["text"], *finding["evidence"]])
-        for words in evidence:
-            self.assertIn(words, told)
-        self.assertTrue(finding["remedy"])
-        return findings
-
-    def assert_not_found(self, name, *whom, prefix=()):
-        self.assertNotIn(name, self.found(*whom, prefix=prefix))
-
-    def assert_healthy(self, *whom):
-        self.assertEqual(set(self.found(*whom)) - AROUND, set())
-
-    def need(self, cpus):
-        if len(CPUS) < cpus:
-            self.skipTest(f"needs {cpus} CPUs")
+import lab_common as lab
+from lab_common import AROUND, CPUS, Lab, build, environment, fettle_run, gnu, group, probe, running, threads, within
 
 
 class Where(Lab):
@@ -159,7 +39,7 @@ class Where(Lab):
 
     def test_two_fettles_over_one_cpu_share_it(self):
         name = f"lab-{os.getpid()}"
-        program = os.path.join(WORK, name)
+        program = os.path.join(lab.WORK, name)
         shutil.copy(probe(), program)
         prefix = fettle_run("--cpus", str(CPUS[0]))
         with running(program, "burn", "any", prefix=prefix) as first, running(program, "burn", "any",
@@ -243,7 +123,7 @@ class Runtimes(Lab):
         """The file, called otherwise, as wheels have them: names of equal length are put over each other."""
         with open(path, "rb") as file:
             data = file.read()
-        copy = os.path.join(WORK, name)
+        copy = os.path.join(lab.WORK, name)
         with open(copy, "wb") as file:
             file.write(data.replace(old, new))
         return copy
@@ -269,7 +149,7 @@ class Runtimes(Lab):
     def test_two_copies_of_one_runtime_are_found(self):
         copy = self.copy_with_soname(self.libgomp(), "libgomp-b.so", b"libgomp.so.1\0", b"libgomp-b.so\0")
         first = self.plugin("gnu.so")
-        second = self.copy_with_soname(self.plugin("gnu-b.so", f"-Wl,-rpath,{WORK}"), "gnu-c.so", b"libgomp.so.1\0",
+        second = self.copy_with_soname(self.plugin("gnu-b.so", f"-Wl,-rpath,{lab.WORK}"), "gnu-c.so", b"libgomp.so.1\0",
                                        b"libgomp-b.so\0")
         with running(probe(), "open", first, second, ready=lambda pid: threads(pid) > 3) as pid:
             self.assert_found("openmp-two-copies", copy, whom=[pid])
@@ -333,39 +213,6 @@ class Preloads(Lab):
             self.assert_not_found("allocator-not-in-charge", pid)
 
 
-@contextlib.contextmanager
-def group(controller, files):
-    """A v1 group with these values, removed again."""
-    mount = None
-    with open("/proc/mounts") as mounts:
-        for line in mounts:
-            _, point, kind, options = line.split()[:4]
-            if kind == "cgroup" and controller in options.split(","):
-                mount = point
-    folder = f"{mount}/fettle-lab-{os.getpid()}-{controller}"
-    try:
-        if not mount:
-            raise unittest.SkipTest(f"no v1 hierarchy has {controller}")
-        os.mkdir(folder)
-        for name, value in files.items():
-            with open(f"{folder}/{name}", "w") as file:
-                file.write(value)
-    except OSError as error:
-        raise unittest.SkipTest(f"control groups are refused: {error}") from error
-    try:
-        yield folder
-    finally:
-        for _ in range(50):
-            with contextlib.suppress(OSError):
-                os.rmdir(folder)
-                break
-            time.sleep(0.1)
-
-
-def within(folder):
-    return ("sh", "-c", 'echo $$ >"$0/cgroup.procs" && exec "$@"', folder)
-
-
 class Memory(Lab):
     def test_memory_near_its_limit_is_found(self):
         with group("memory", {"memory.limit_in_bytes": str(100 << 20)}) as folder:
@@ -390,7 +237,7 @@ class Around(Lab):
     def test_a_neighbour_on_our_cpu_is_found_by_name(self):
         cpu = str(CPUS[0])
         name = f"nb{os.getpid()}"
-        program = os.path.join(WORK, name)
+        program = os.path.join(lab.WORK, name)
         shutil.copy(probe(), program)
         with running(probe(), "burn", "any", prefix=fettle_run("--cpus", cpu)) as pid:
             with running(program, "burn", cpu):
@@ -407,10 +254,10 @@ class Elsewhere(Lab):
         cls.own = ("unshare", "-m", "sh", "-c")
         if os.geteuid() or subprocess.run((*cls.own, "mount --bind /proc/version /proc/version"),
                                           capture_output=True).returncode:
-            raise unittest.SkipTest("mount namespaces need root here")
+            raise lab.unittest.SkipTest("mount namespaces need root here")
 
     def cpus(self, files):
-        folder = os.path.join(WORK, f"cpu-{self.id().rsplit('.', 1)[-1]}")
+        folder = os.path.join(lab.WORK, f"cpu-{self.id().rsplit('.', 1)[-1]}")
         subprocess.run(("cp", "-r", "--no-preserve=all", "/sys/devices/system/cpu", folder), capture_output=True)
         for path, text in files.items():
             os.makedirs(os.path.dirname(os.path.join(folder, path)), exist_ok=True)
@@ -438,7 +285,7 @@ class Elsewhere(Lab):
             self.assert_not_found("efficiency-core", pid, prefix=small)
 
     def test_time_that_the_hypervisor_took_is_found(self):
-        path = os.path.join(WORK, "stat")
+        path = os.path.join(lab.WORK, "stat")
         stop = threading.Event()
         share = [0.2]
 
@@ -479,7 +326,7 @@ class Elsewhere(Lab):
         # An unprivileged user may not read this build's folder: a copy, where anybody may.
         with running(probe(), "burn", "any") as pid:
             done = subprocess.run(("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "sh", "-c",
-                                   'test -x "$1" && exec "$@"', "sh", FETTLE, "inspect", "--json", str(pid)),
+                                   'test -x "$1" && exec "$@"', "sh", lab.FETTLE, "inspect", "--json", str(pid)),
                                   capture_output=True, text=True, env=environment(), cwd="/")
             if done.returncode and not done.stdout:
                 self.skipTest(done.stderr.strip() or "fettle cannot be run by another user here")
@@ -491,7 +338,7 @@ class Elsewhere(Lab):
             self.assertTrue(document["processes"][0]["threads"][1]["computes"])
 
     def test_a_containers_process_is_seen_from_outside(self):
-        jail = os.path.join(WORK, "jail")
+        jail = os.path.join(lab.WORK, "jail")
         os.makedirs(jail, exist_ok=True)
         needs = [word for line in subprocess.run(("ldd", probe()), capture_output=True, text=True).stdout.splitlines()
                  for word in line.split() if word.startswith("/")]
@@ -517,7 +364,4 @@ class Healthy(Lab):
 
 
 if __name__ == "__main__":
-    FETTLE, SOURCES = os.path.abspath(sys.argv[1]), os.path.abspath(sys.argv[2])
-    with tempfile.TemporaryDirectory(prefix="fettle-lab-") as WORK:
-        os.chmod(WORK, 0o755)
-        unittest.main(argv=[sys.argv[0], *sys.argv[3:]])
+    lab.main()

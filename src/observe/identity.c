@@ -59,6 +59,22 @@ static int read_command(const struct observe_request *request, struct observed_p
 	return 0;
 }
 
+/* glibc's loader puts an end behind each tunable, in the very memory that the kernel shows: "GLIBC_TUNABLES=a=1:b=2"
+ * was that before. */
+static void rejoin_tunables(char *text, size_t length)
+{
+	static const char variable[] = "GLIBC_TUNABLES=", more[] = "glibc.";
+	char *const end = text + length;
+
+	for (char *word = text; word < end; word += strlen(word) + 1) {
+		if (strncmp(word, variable, strlen(variable)) != 0)
+			continue;
+		for (char *next = word + strlen(word) + 1; next < end && strncmp(next, more, strlen(more)) == 0;
+		     next += strlen(next) + 1)
+			next[-1] = ':';
+	}
+}
+
 /*
  * Split it into words; a program that writes its title over them (setproctitle) leaves what is none, which is left out.
  * One word of each name counts: the first, as for getenv().
@@ -101,6 +117,7 @@ static int read_environment(const struct observe_request *request, struct observ
 		process->environment = calloc(1, sizeof(*process->environment));
 		return process->environment ? 0 : -ENOMEM;
 	}
+	rejoin_tunables(process->environment_text, length);
 	return split_environment(process, length);
 }
 

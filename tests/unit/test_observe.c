@@ -257,6 +257,22 @@ static void instances_are_told_apart_by_the_plan_they_carry(void **state)
 	assert_int_equal(instances[1].planned.threads, 2);
 }
 
+/* glibc's loader ends each tunable where the ':' was; the file is as it leaves it. */
+static void tunables_are_one_variable_again(void **state)
+{
+	static const char cut[] = "GLIBC_TUNABLES=glibc.malloc.hugetlb=1\0glibc.malloc.top_pad=2\0HOME=/";
+	struct fixture *fixture = *state;
+	const int pids[] = { 20 };
+
+	scene_process(fixture->dir, 1, &(struct scene_thread){ .tid = 20, .name = "prog" });
+	scene_file(fixture->dir, 20, "environ", cut, sizeof(cut));
+	start(fixture, pids, 1);
+	assert_string_equal(process(fixture, 20)->environment[0],
+			    "GLIBC_TUNABLES=glibc.malloc.hugetlb=1:glibc.malloc.top_pad=2");
+	assert_string_equal(process(fixture, 20)->environment[1], "HOME=/");
+	assert_null(process(fixture, 20)->environment[2]);
+}
+
 static void a_tree_without_a_plan_is_one_instance_yet_to_be_inferred(void **state)
 {
 	struct fixture *fixture = *state;
@@ -525,6 +541,7 @@ int main(void)
 		TEST(nobody_there_is_an_error_and_a_file_that_is_refused_is_a_gap),
 		TEST(instances_are_told_apart_by_the_plan_they_carry),
 		TEST(a_tree_without_a_plan_is_one_instance_yet_to_be_inferred),
+		TEST(tunables_are_one_variable_again),
 		cmocka_unit_test(a_broken_record_says_which_field),
 		TEST(libraries_are_what_is_mapped_to_be_run),
 		cmocka_unit_test(the_first_in_the_loaders_order_answers),

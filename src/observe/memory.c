@@ -107,6 +107,17 @@ static int take_line(struct observed_process *process, char *line)
 	return 0;
 }
 
+/* The stack has no policy of its own, so that the kernel shows that of the main thread there: "ADDRESS default stack".
+ */
+static void take_policy(struct observed_process *process, const char *line)
+{
+	const char *const policy = strchr(line, ' '), *const name = strstr(line, " stack");
+
+	if (policy && name && name > policy && (name[6] == ' ' || name[6] == '\n'))
+		(void)snprintf(process->memory_policy, sizeof(process->memory_policy), "%.*s", (int)(name - policy - 1),
+			       policy + 1);
+}
+
 static int read_numa(const struct observe_request *request, struct observation *observation,
 		     struct observed_process *process)
 {
@@ -121,8 +132,10 @@ static int read_numa(const struct observe_request *request, struct observation *
 	r = proc_open(request->root, observation, path, what, &file);
 	if (r != 1)
 		return r;
-	for (r = 0; r == 0 && getline(&line, &capacity, file) > 0;)
+	for (r = 0; r == 0 && getline(&line, &capacity, file) > 0;) {
+		take_policy(process, line);
 		r = take_line(process, line);
+	}
 	if (r == 0 && ferror(file))
 		return proc_gap(observation, path, what, -EACCES);
 	process->pages_known = process->page_count > 0;

@@ -4,6 +4,7 @@
 #include "base/cleanup.h"
 #include "base/err.h"
 #include "observe/cgroup.h"
+#include "observe/heap.h"
 #include "observe/memory.h"
 #include "observe/objects.h"
 #include "observe/pools.h"
@@ -137,6 +138,13 @@ static int read_deep(const struct observe_request *request, struct observation *
 	return 0;
 }
 
+/* More than half of the memory there may be is in use: it is worth knowing what for. */
+static bool is_short(const struct observed_cgroup *cgroup)
+{
+	return cgroup->memory_limit_bytes.state == FACT_KNOWN && cgroup->used_bytes.state == FACT_KNOWN &&
+	       cgroup->used_bytes.value > cgroup->memory_limit_bytes.value / 2;
+}
+
 int observe_finish(const struct observe_request *request, struct observation *observation, struct err *err)
 {
 	unsigned deep = 0;
@@ -161,7 +169,9 @@ int observe_finish(const struct observe_request *request, struct observation *ob
 	for (size_t i = 0; i < observation->instance_count; i++) {
 		struct observed_instance *instance = &observation->instances[i];
 
-		if (cgroup_finish(request, &observation->processes[instance->root_idx], &instance->cgroup) < 0)
+		if (cgroup_finish(request, &observation->processes[instance->root_idx], &instance->cgroup) < 0 ||
+		    (is_short(&instance->cgroup) &&
+		     heap_read(request, observation, &observation->processes[instance->main_idx]) < 0))
 			return err_nomem(err);
 	}
 	return system_finish(request, observation) < 0 ? err_nomem(err) : 0;

@@ -87,6 +87,8 @@ struct observed_process {
 	size_t preload_count, preload_capacity;
 
 	struct fact rss_bytes, peak_bytes, swap_bytes, anonymous_bytes, huge_bytes; /* huge: THP and hugetlb */
+	struct fact kept_bytes; /* freed, and kept by glibc's malloc; looked for where memory is short */
+	char memory_policy[64]; /* of its main thread, in the kernel's words; empty: not known */
 	bool pages_known;
 	struct observed_pages *pages;
 	size_t page_count, page_capacity;

@@ -40,6 +40,7 @@ struct observed_thread {
 	uint64_t ticks;   /* of the last look: unchanged, and it has hardly run */
 	struct thread_counters first, last;
 	hwloc_bitmap_t allowed_os; /* NULL: not known; owned */
+	hwloc_bitmap_t before_os;  /* NULL: those did not change in the window; else what they were first; owned */
 	bool has_wait, has_migrations, has_switches;
 	bool fresh;  /* came up after the first look */
 	bool gone;   /* was not there at the last look */

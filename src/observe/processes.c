@@ -178,8 +178,10 @@ int processes_look(const struct observe_request *request, struct observation *ob
 
 void process_clear(struct observed_process *process)
 {
-	for (size_t i = 0; i < process->thread_count; i++)
+	for (size_t i = 0; i < process->thread_count; i++) {
 		hwloc_bitmap_free(process->threads[i].allowed_os);
+		hwloc_bitmap_free(process->threads[i].before_os);
+	}
 	for (size_t i = 0; i < process->object_count; i++)
 		object_clear(&process->objects[i]);
 	for (size_t i = 0; i < process->preload_count; i++)
@@ -198,5 +200,6 @@ void process_clear(struct observed_process *process)
 	fact_clear(&process->swap_bytes);
 	fact_clear(&process->anonymous_bytes);
 	fact_clear(&process->huge_bytes);
+	fact_clear(&process->kept_bytes);
 	fact_clear(&process->numa_faults);
 }

@@ -102,6 +102,8 @@ static int read_status(const struct task *task, struct observed_thread *thread)
 		return -ENOMEM;
 	if (!set)
 		return 0;
+	if (thread->allowed_os && !thread->before_os && !hwloc_bitmap_isequal(thread->allowed_os, set))
+		thread->before_os = TAKE(thread->allowed_os);
 	hwloc_bitmap_free(thread->allowed_os);
 	thread->allowed_os = TAKE(set);
 	return 0;

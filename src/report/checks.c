@@ -119,8 +119,11 @@ static enum verdict memory(const struct finding_input *in, const struct report *
 		text_add(&say->seen, "%snode %u: %llu MiB", i ? ", " : "", in->main->pages[i].node_os,
 			 (unsigned long long)((in->main->pages[i].anonymous_bytes + in->main->pages[i].huge_bytes) >>
 					      20));
+	if (found(in, report, "memory-policy-refused"))
+		text_add(&say->granted, "none");
 	show(say, "/proc/%d/numa_maps", (int)in->main->pid);
-	return found(in, report, "memory-remote") ? VERDICT_DIFFERS : VERDICT_MET;
+	return found(in, report, "memory-policy-refused") || found(in, report, "memory-remote") ? VERDICT_DIFFERS
+												: VERDICT_MET;
 }
 
 static bool has_preload(const struct finding_input *in)

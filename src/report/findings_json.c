@@ -196,6 +196,9 @@ static json_t *process_to_json(const struct observation *observation, const stru
 		r |= json_set_fact(object, "peak_bytes", &process->peak_bytes, NULL);
 		r |= json_set_fact(object, "swap_bytes", &process->swap_bytes, NULL);
 		r |= json_set_fact(object, "huge_bytes", &process->huge_bytes, NULL);
+		r |= json_set_fact(object, "kept_bytes", &process->kept_bytes, NULL);
+		r |= json_object_set_new(object, "memory_policy",
+					 process->memory_policy[0] ? json_string(process->memory_policy) : json_null());
 		r |= json_object_set_new(object, "pages", process->pages_known ? pages_to_json(process) : json_null());
 	}
 	return finished(object, r);

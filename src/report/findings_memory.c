@@ -117,6 +117,91 @@ static bool limit_near(const struct finding_input *in, struct finding_say *say)
 	return swapped(in, say);
 }
 
+/* Variables that have an allocator keep what is freed: for good, or up to a bound that the program need not reach. */
+static const struct {
+	const char *name, *holds;
+	bool glibc; /* what it keeps can be counted */
+} keeps[] = {
+	{ "GLIBC_TUNABLES", "glibc.malloc.trim_threshold=", true },
+	{ "GLIBC_TUNABLES", "glibc.malloc.mmap_threshold=", true },
+	{ "MALLOC_TRIM_THRESHOLD_", "", true },
+	{ "MALLOC_MMAP_THRESHOLD_", "", true },
+	{ "MALLOC_CONF", "decay_ms:-1", false },
+	{ "MALLOC_CONF", "decay_ms:9000000000", false },
+	{ "TCMALLOC_RELEASE_RATE", "0", false },
+};
+
+static const char *allocator_of(const struct finding_input *in)
+{
+	const struct observed_owner *owner = &in->main->owners[SYMBOL_MALLOC];
+	const struct observed_object *object =
+		owner->known && owner->object_idx >= 0 ? &in->main->objects[owner->object_idx] : NULL;
+
+	if (!object)
+		return "";
+	return object->library && object->library->family == LIBRARY_ALLOCATOR ? object->library->name : "libc";
+}
+
+/* Is the variable set to that, and is the allocator that reads it the one that answers? */
+static bool is_kept(const struct finding_input *in, size_t i)
+{
+	const char *const value = finding_variable(in, keeps[i].name), *const allocator = allocator_of(in);
+
+	if (!value || !strstr(value, keeps[i].holds))
+		return false;
+	if (keeps[i].glibc)
+		return strcmp(allocator, "libc") == 0;
+	return strstr(allocator, strcmp(keeps[i].name, "MALLOC_CONF") == 0 ? "jemalloc" : "tcmalloc") &&
+	       (keeps[i].holds[0] != '0' || strtod(value, NULL) == 0);
+}
+
+/* Kept by glibc it is counted, and must be worth a tenth of the limit; how much the others keep nobody outside sees. */
+static bool hoards(const struct finding_input *in, struct finding_say *say)
+{
+	const struct observed_cgroup *cgroup = &in->instance->cgroup;
+	const struct fact *limit = &cgroup->memory_limit_bytes, *used = &cgroup->used_bytes,
+			  *kept = &in->main->kept_bytes;
+	size_t i = 0;
+
+	while (i < ARRAY_SIZE(keeps) && !is_kept(in, i))
+		i++;
+	if (i == ARRAY_SIZE(keeps) || limit->state != FACT_KNOWN || used->state != FACT_KNOWN || !limit->value ||
+	    (double)used->value * 100 < (double)limit->value * NEAR_PERCENT)
+		return false;
+	if (keeps[i].glibc) {
+		if (kept->state != FACT_KNOWN ||
+		    (double)kept->value * 100 < (double)limit->value * (100 - NEAR_PERCENT))
+			return false;
+		text_add(&say->detail, "%llu MiB", (unsigned long long)(kept->value / MIB));
+		finding_show(say, "%s: %llu MiB are free and in memory", kept->source,
+			     (unsigned long long)(kept->value / MIB));
+	} else {
+		say->severity = SEVERITY_NOTE;
+		text_add(&say->detail, "an unknown part");
+	}
+	text_add(&say->detail, " of the %llu MiB in use (limit: %llu MiB)", (unsigned long long)(used->value / MIB),
+		 (unsigned long long)(limit->value / MIB));
+	finding_show(say, "/proc/%d/environ: %s=%s", (int)in->main->pid, keeps[i].name,
+		     finding_variable(in, keeps[i].name));
+	finding_show_fact(say, used);
+	finding_show_fact(say, limit);
+	return true;
+}
+
+/* Of one node or all: what the kernel would do anyway is none that could be refused. */
+static bool policy_refused(const struct finding_input *in, struct finding_say *say)
+{
+	const struct planned *planned = &in->instance->planned;
+
+	if (planned->memory_policy == MEMORY_NONE || planned->memory_policy == MEMORY_LOCAL ||
+	    strcmp(in->main->memory_policy, "default") != 0)
+		return false;
+	text_add(&say->detail, "%s:", memory_policy_words[planned->memory_policy]);
+	finding_list(&say->detail, planned->nodes_os);
+	finding_show(say, "/proc/%d/numa_maps: the policy of its main thread is 'default'", (int)in->main->pid);
+	return true;
+}
+
 static bool balancing(const struct finding_input *in, struct finding_say *say)
 {
 	const struct fact *setting = &in->observation->numa_balancing, *faults = &in->main->numa_faults;
@@ -178,6 +263,20 @@ static const struct finding_rule rules[] = {
 	  .text = "memory is near its limit: {}",
 	  .remedy =
 		  "raise the limit (docker run --memory, limits.memory), or use less: --allocator glibc keeps least" },
+	{ .id = "allocator-hoards",
+	  .severity = SEVERITY_WARNING,
+	  .needs = NEEDS_OBJECTS | NEEDS_ENVIRONMENT,
+	  .test = hoards,
+	  .text = "malloc keeps what the program has freed, as it was set to: {}",
+	  .remedy = "fettle run --allocator glibc -- ...   (gives memory back; or raise the limit)" },
+	{ .id = "memory-policy-refused",
+	  .severity = SEVERITY_WARNING,
+	  .needs = NEEDS_PLAN,
+	  .test = policy_refused,
+	  .text = "the memory policy of the plan, {}, is not in force: the kernel refused it, or the program took it "
+		  "back; pages lie where they are touched first",
+	  .remedy = "docker run --cap-add SYS_NICE   (Kubernetes: securityContext.capabilities.add), or fettle run "
+		    "--memory none" },
 	{ .id = "memory-remote",
 	  .severity = SEVERITY_WARNING,
 	  .needs = NEEDS_ANY_PLAN,

@@ -37,6 +37,29 @@ class Where(Lab):
             self.assertEqual(checks["cpu-binding"]["verdict"], "differs")
             self.assertEqual(checks["cpu-binding"]["asked"], str(CPUS[0]))
 
+    def test_a_main_thread_that_is_narrowed_while_it_runs_is_found(self):
+        self.need(2)
+        with running(probe(), "narrow", str(CPUS[0]), prefix=fettle_run()) as pid:
+            findings = self.assert_found("setting-changed", "narrowed the CPUs of 1 thread",
+                                         f"Cpus_allowed_list {CPUS[0]}", f"taskset -a -c -p {CPUS[0]}", whom=[pid], tries=5)
+            self.assertNotIn("cpu-escaped", findings)
+            self.assert_found("setting-changed", whom=[pid])
+        with running(probe(), "touch", "1", prefix=fettle_run()) as pid:
+            looker = threading.Timer(0.5, os.sched_setaffinity, (pid, CPUS[1:2]))
+            looker.start()
+            self.assert_found("setting-changed", f"a moment ago {CPUS[0]}", whom=[pid], tries=1)
+
+    def test_cpus_that_are_taken_from_the_cpuset_meanwhile_are_missed(self):
+        self.need(2)
+        both = f"{CPUS[0]},{CPUS[1]}"
+        with group("cpuset", {"cpuset.mems": "0", "cpuset.cpus": both}) as folder:
+            with running(probe(), "burn", "any", prefix=(*within(folder), *fettle_run("--cpus", both))) as pid:
+                self.assert_not_found("cpu-offline", pid)
+                with open(f"{folder}/cpuset.cpus", "w") as file:
+                    file.write(str(CPUS[0]))
+                findings = self.assert_found("cpu-offline", f"{CPUS[1]} not in its cpuset any more", whom=[pid])
+                self.assertNotIn("setting-changed", findings)
+
     def test_two_fettles_over_one_cpu_share_it(self):
         name = f"lab-{os.getpid()}"
         program = os.path.join(lab.WORK, name)
@@ -220,6 +243,30 @@ class Memory(Lab):
                 self.assert_found("memory-limit-near", "of 100 MiB", "memory.limit_in_bytes", whom=[pid])
             with running(probe(), "touch", "40", prefix=within(folder)) as pid:
                 self.assert_not_found("memory-limit-near", pid)
+
+    def test_memory_that_malloc_keeps_is_found(self):
+        keep = "glibc.malloc.mmap_threshold=1073741824:glibc.malloc.trim_threshold=4294967296"
+        with group("memory", {"memory.limit_in_bytes": str(100 << 20)}) as folder:
+            with running(probe(), "hoard", "92", prefix=within(folder), GLIBC_TUNABLES=keep) as pid:
+                self.assert_found("allocator-hoards", "92 MiB of the", "(limit: 100 MiB)", "trim_threshold=4294967296", whom=[pid])
+            # In use, it is no hoard; nor what malloc gives back.
+            with running(probe(), "touch", "92", prefix=within(folder), GLIBC_TUNABLES=keep) as pid:
+                self.assertIn("memory-limit-near", self.found(pid))
+                self.assert_not_found("allocator-hoards", pid)
+            with running(probe(), "hoard", "92", prefix=within(folder)) as pid:
+                self.assert_not_found("allocator-hoards", pid)
+
+    def test_a_policy_that_the_kernel_refuses_is_found(self):
+        gate = build("gate", "../live/gate.c")
+        bind = fettle_run("--memory", "bind")
+        with running(probe(), "burn", "any", prefix=(gate, "--refuse", "EPERM:set_mempolicy,mbind", "--", *bind)) as pid:
+            document = self.inspect(pid)
+            findings = {finding["id"]: finding for finding in document["findings"]}
+            self.assert_says(findings["memory-policy-refused"], "bind:0", "numa_maps", "'default'", "SYS_NICE")
+            [check] = [check for check in document["checks"] if check["check"] == "memory"]
+            self.assertEqual((check["asked"], check["granted"], check["verdict"]), ("bind:0", "none", "differs"))
+        with running(probe(), "burn", "any", prefix=bind) as pid:
+            self.assert_not_found("memory-policy-refused", pid)
 
     def test_huge_pages_that_were_asked_for_and_did_not_come_are_found(self):
         with open("/sys/kernel/mm/transparent_hugepage/enabled") as file:

@@ -9,6 +9,8 @@
  *     team N             an OpenMP team after omp_set_num_threads(N); 0: as the environment has it
  *     fork               a child forked after a team, which waits
  *     open LIBRARY...    each is opened with RTLD_LOCAL and runs teams in a thread of its own
+ *     narrow CPU         computes, and after a moment gives its main thread this CPU alone
+ *     hoard MIB          memory that is used and given back to malloc, and computes
  */
 #include <dlfcn.h>
 #include <pthread.h>
@@ -17,6 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #ifdef _OPENMP
@@ -111,6 +114,30 @@ static void touch(size_t mib)
 	compute();
 }
 
+static void hoard(size_t mib)
+{
+	char *memory = malloc(mib << 20);
+
+	if (!memory)
+		abort();
+	memset(memory, 1, mib << 20);
+	sink += ((volatile char *)memory)[(mib << 20) - 1];
+	free(memory);
+	compute();
+}
+
+static void narrow(const char *cpu)
+{
+	const time_t end = time(NULL) + 2;
+
+	while (time(NULL) < end) {
+		for (int i = 0; i < 1000000; i++)
+			sink += i;
+	}
+	bind_to(cpu);
+	compute();
+}
+
 /* The kernel's call itself: libnuma need not be there. 2 is MPOL_BIND. */
 static void bind_memory(unsigned node)
 {
@@ -140,6 +167,10 @@ int main(int argc, char **argv)
 		team(atoi(argv[2]));
 	} else if (strcmp(what, "fork") == 0) {
 		fork_after_a_team();
+	} else if (strcmp(what, "narrow") == 0 && argc > 2) {
+		narrow(argv[2]);
+	} else if (strcmp(what, "hoard") == 0 && argc > 2) {
+		hoard((size_t)atoi(argv[2]));
 	}
 	pause();
 	return 0;

@@ -176,6 +176,7 @@ void scene_end(struct findings_scene *scene)
 		fact_clear(&process->swap_bytes);
 		fact_clear(&process->anonymous_bytes);
 		fact_clear(&process->huge_bytes);
+		fact_clear(&process->kept_bytes);
 		fact_clear(&process->numa_faults);
 	}
 	for (unsigned i = 0; i < 2; i++) {

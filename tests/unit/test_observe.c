@@ -148,6 +148,8 @@ static void what_a_thread_did_is_the_difference_of_two_looks(void **state)
 	assert_int_equal(threads[0].last.voluntary - threads[0].first.voluntary, 6);
 	assert_int_equal(threads[0].last.migrations - threads[0].first.migrations, 2);
 	assert_int_equal(threads[0].last.cpu_os, 1);
+	assert_int_equal(hwloc_bitmap_weight(threads[0].before_os), 4);
+	assert_null(threads[1].before_os);
 	assert_int_equal(hwloc_bitmap_weight(threads[0].allowed_os), 1);
 	/* One that waited and never ran was not seen to compute. */
 	assert_false(threads[1].has_wait);
@@ -427,6 +429,7 @@ static void pages_are_counted_by_node_and_huge_ones_apart(void **state)
 	finish(fixture);
 	seen = process(fixture, 20);
 	assert_true(seen->pages_known);
+	assert_string_equal(seen->memory_policy, "default");
 	assert_int_equal(seen->page_count, 2);
 	assert_int_equal(seen->pages[0].anonymous_bytes, 200 * 4096);
 	assert_int_equal(seen->pages[0].file_bytes, 8 * 4096);

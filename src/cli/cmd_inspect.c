@@ -79,7 +79,10 @@ static int look(const struct invocation *invocation, const struct sysroot *root,
 		const pid_t *pids, size_t count, bool *ret_ended)
 {
 	const struct options *options = &invocation->options;
-	const unsigned window_ms = options->watch_s ? options->watch_s * 1000 : WINDOW_MS;
+	const struct inspect_request asked = { .pids = pids,
+					       .count = count,
+					       .window_ms = options->watch_s ? options->watch_s * 1000 : WINDOW_MS,
+					       .denormals = options->denormals };
 	cleanup_observation struct observation *observation = NULL;
 	cleanup_report struct report *report = NULL;
 	cleanup_free char *result = NULL;
@@ -87,13 +90,18 @@ static int look(const struct invocation *invocation, const struct sysroot *root,
 	struct err err = { 0 };
 	int code;
 
-	if (inspect_window(root, machine, pids, count, window_ms, &observation, &report, &err) < 0) {
+	if (inspect_window(root, machine, &asked, &observation, &report, &err) < 0) {
 		*ret_ended = err.code == -ESRCH;
 		return *ret_ended ? EXIT_FAILED : output_failure(EXIT_FAILED, &err);
 	}
 	input.observation = observation;
 	result = options->json ? as_json(report, &input) : as_text(report, &input, options);
 	code = output_result(invocation, result);
+	if (code == EXIT_OK && observation->stops.refused_pid && !observation->stops.read) {
+		output_line("cannot read the floating-point flags of process %d: %s",
+			    (int)observation->stops.refused_pid, observation->stops.why);
+		return EXIT_FAILED;
+	}
 	return code == EXIT_OK && options->require && is_wrong(report) ? EXIT_DIFFERS : code;
 }
 

@@ -37,10 +37,12 @@ static const struct option inspect_rows[] = {
 	{ "all", NULL, "all that fettle started and we may see", OPTION_FLAG, .offset = offsetof(struct options, all) },
 	{ "watch", "SECONDS", "look again every so many seconds, until it ends", OPTION_COUNT,
 	  .offset = offsetof(struct options, watch_s) },
+	{ "denormals", NULL, "stop each thread for some 30 us to see whether it met denormals", OPTION_FLAG,
+	  .offset = offsetof(struct options, denormals) },
 	{ "require", NULL, "exit with 3 when something is found", OPTION_FLAG,
 	  .offset = offsetof(struct options, require) },
 };
-static const struct option_table inspect_options = { "Looking", inspect_rows, 3 };
+static const struct option_table inspect_options = { "Looking", inspect_rows, 4 };
 
 static const struct option doctor_rows[] = {
 	{ "require", NULL, "exit with 3 when something costs speed", OPTION_FLAG,

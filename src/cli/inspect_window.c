@@ -71,17 +71,17 @@ static int infer_all(struct machine *machine, struct observation *observation)
 	return r;
 }
 
-int inspect_window(const struct sysroot *root, struct machine *machine, const pid_t *pids, size_t count,
-		   unsigned window_ms, struct observation **ret_observation, struct report **ret_report,
-		   struct err *err)
+int inspect_window(const struct sysroot *root, struct machine *machine, const struct inspect_request *asked,
+		   struct observation **ret_observation, struct report **ret_report, struct err *err)
 {
 	const struct observe_request request = { .root = root,
-						 .pids = pids,
-						 .count = count,
+						 .pids = asked->pids,
+						 .count = asked->count,
 						 .observer = getpid(),
 						 .ticks_per_s = (uint64_t)sysconf(_SC_CLK_TCK),
-						 .neighbours = true };
-	const struct timespec pause = { window_ms / 1000, (long)(window_ms % 1000) * 1000000 };
+						 .neighbours = true,
+						 .denormals = asked->denormals };
+	const struct timespec pause = { asked->window_ms / 1000, (long)(asked->window_ms % 1000) * 1000000 };
 	cleanup_observation struct observation *observation = NULL;
 	struct report_input input = { .machine = machine };
 	int r = observe_start(&request, now_ns(), &observation, err);

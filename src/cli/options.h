@@ -55,6 +55,7 @@ struct options {
 	bool require;           /* doctor, inspect */
 	bool all;               /* inspect */
 	unsigned watch_s;       /* inspect; 0: look once */
+	bool denormals;         /* inspect */
 	bool list;              /* completion */
 	struct ipexrun ipexrun; /* ipexrun, run_cpu */
 };

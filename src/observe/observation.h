@@ -52,6 +52,15 @@ struct observed_gap {
 	int code;         /* -errno */
 };
 
+/* Threads that were stopped to read their floating-point flags; all zero: nobody asked. */
+struct observed_stops {
+	unsigned asked, read;
+	unsigned spared; /* not stopped: their system call would have ended early */
+	uint64_t longest_ns;
+	pid_t refused_pid; /* the first that could not be asked; 0: none */
+	char why[160];     /* and why not */
+};
+
 struct observation {
 	uint64_t first_ns, last_ns; /* when the looks were taken, on one clock */
 	unsigned looks;
@@ -71,6 +80,7 @@ struct observation {
 	struct fact numa_balancing;                /* the kernel's setting */
 	struct fact pressure_cpu, pressure_memory; /* 1/1000 percent of the last 10 s */
 
+	struct observed_stops stops;
 	struct observed_gap *gaps;
 	size_t gap_count, gap_capacity;
 };

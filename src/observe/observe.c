@@ -4,6 +4,7 @@
 #include "base/cleanup.h"
 #include "base/err.h"
 #include "observe/cgroup.h"
+#include "observe/floats.h"
 #include "observe/heap.h"
 #include "observe/memory.h"
 #include "observe/objects.h"
@@ -164,7 +165,7 @@ int observe_finish(const struct observe_request *request, struct observation *ob
 		if (read_deep(request, observation, process) < 0)
 			return err_nomem(err);
 	}
-	if (look_cgroups(request, 1, observation, 0) < 0)
+	if (floats_read(request, observation) < 0 || look_cgroups(request, 1, observation, 0) < 0)
 		return err_nomem(err);
 	for (size_t i = 0; i < observation->instance_count; i++) {
 		struct observed_instance *instance = &observation->instances[i];

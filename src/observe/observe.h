@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Looks at running processes: what are they really doing? Reads, and never stops, changes or runs anything in them.
+ * Looks at running processes: what are they really doing? Reads, and never changes or runs anything in them; stops
+ * their threads only where `denormals` asks for it.
  * A look costs about 10 us a thread; what is costly (maps, pages, symbols) is read once, by observe_finish().
  *
  * Who may be looked at is the kernel's word. Whatever it refuses, and whatever ends meanwhile, becomes a gap with its
@@ -20,6 +21,7 @@ struct observe_request {
 	pid_t observer;       /* the caller's process; 0: none */
 	uint64_t ticks_per_s; /* the kernel's USER_HZ: sysconf(_SC_CLK_TCK) */
 	bool neighbours;      /* look at all other processes, too */
+	bool denormals;       /* stop each thread for some microseconds to read its floating-point flags (floats.h) */
 };
 
 /* Take the first look, at `now_ns` of any steady clock. Returns 0 and what observation_free() frees; -ESRCH: none of

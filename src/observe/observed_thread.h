@@ -32,6 +32,16 @@ struct thread_counters {
 	unsigned cpu_os;     /* where it ran last */
 };
 
+/* Floating-point flags (floats.h). */
+struct observed_float {
+	bool known;
+	bool met;                 /* it computed with denormal numbers, since it started or cleared its flags */
+	bool flushes;             /* operands and results that are denormal count as zero */
+	uint32_t control, status; /* as read: MXCSR is both, FPCR and FPSR are one each */
+	uint64_t stopped_ns;      /* how long it was held */
+	int code;                 /* -errno: why they are not known; 0: known, or nobody asked */
+};
+
 struct observed_thread {
 	pid_t tid;
 	char name[32];
@@ -46,5 +56,6 @@ struct observed_thread {
 	bool gone;   /* was not there at the last look */
 	uint64_t pc; /* where it waits in the kernel it was called from here; 0: it ran, or we may not know */
 	enum pool pool;
+	struct observed_float floats;
 	unsigned looked; /* number of the look that saw it last */
 };

@@ -61,7 +61,7 @@ struct finding_rules {
 
 /* All tables, in the order in which findings of one weight are shown. */
 extern const struct finding_rules finding_cpu_rules, finding_thread_rules, finding_openmp_rules, finding_preload_rules,
-	finding_setting_rules, finding_memory_rules, finding_host_rules;
+	finding_denormal_rules, finding_setting_rules, finding_memory_rules, finding_host_rules;
 
 /* A line of evidence. Of one kind six are shown and the others counted: finding_show_rest() says how many. */
 void finding_show(struct finding_say *say, const char *format, ...) __attribute__((format(printf, 2, 3)));

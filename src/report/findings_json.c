@@ -92,6 +92,34 @@ static json_t *grown(const struct fact counter[2], double unit)
 	return unit == 1 ? json_integer((json_int_t)value) : json_real(value);
 }
 
+/* null: its flags are not known. */
+static json_t *floats_to_json(const struct observed_float *floats)
+{
+	json_t *object = floats->known ? json_object() : json_null();
+	int r = 0;
+
+	if (!floats->known)
+		return object;
+	r |= json_object_set_new(object, "met", json_boolean(floats->met));
+	r |= json_object_set_new(object, "flushes", json_boolean(floats->flushes));
+	r |= json_object_set_new(object, "control", json_integer(floats->control));
+	r |= json_object_set_new(object, "status", json_integer(floats->status));
+	r |= json_object_set_new(object, "stopped_us", json_integer((json_int_t)(floats->stopped_ns / 1000)));
+	return finished(object, r);
+}
+
+static json_t *stops_to_json(const struct observed_stops *stops)
+{
+	json_t *object = json_object();
+	int r = json_object_set_new(object, "asked", json_integer(stops->asked));
+
+	r |= json_object_set_new(object, "read", json_integer(stops->read));
+	r |= json_object_set_new(object, "spared", json_integer(stops->spared));
+	r |= json_object_set_new(object, "longest_us", json_integer((json_int_t)(stops->longest_ns / 1000)));
+	r |= json_object_set_new(object, "refused", stops->refused_pid ? json_string(stops->why) : json_null());
+	return finished(object, r);
+}
+
 static json_t *thread_to_json(const struct observation *observation, const struct observed_thread *thread)
 {
 	json_t *object = json_object();
@@ -122,6 +150,8 @@ static json_t *thread_to_json(const struct observation *observation, const struc
 				       : json_null());
 	r |= json_object_set_new(object, "pool", thread->pool ? json_string(pool_names[thread->pool]) : json_null());
 	r |= json_object_set_new(object, "computes", json_boolean(thread_computes(observation, thread)));
+	if (observation->stops.asked)
+		r |= json_object_set_new(object, "denormals", floats_to_json(&thread->floats));
 	return finished(object, r);
 }
 
@@ -303,6 +333,8 @@ json_t *report_to_json(const struct report *report, const struct report_input *i
 	r |= json_object_set_new(object, "checks", checks);
 	r |= json_object_set_new(object, "findings", findings);
 	r |= json_object_set_new(object, "window_s", seconds(observation_window_ns(observation)));
+	if (observation->stops.asked)
+		r |= json_object_set_new(object, "stops", stops_to_json(&observation->stops));
 	r |= json_object_set_new(object, "processes", processes);
 	r |= json_object_set_new(object, "unknown", unknown);
 	return finished(object, r);

@@ -11,19 +11,34 @@
  *     open LIBRARY...    each is opened with RTLD_LOCAL and runs teams in a thread of its own
  *     narrow CPU         computes, and after a moment gives its main thread this CPU alone
  *     hoard MIB          memory that is used and given back to malloc, and computes
+ *     normal N           N threads that compute with numbers of common size
+ *     denormal N         N threads that compute with denormal numbers
+ *     half-flush N       N threads that compute; then the main thread alone is told to flush denormals, and computes
+ *     unflush N          N threads that stop flushing, and compute with denormal numbers
+ *     wait N             N threads in each of several system calls, begun again whenever they end; each that ends with
+ *                        EINTR is said on standard error
  */
 #include <dlfcn.h>
+#include <errno.h>
+#include <poll.h>
 #include <pthread.h>
 #include <sched.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
+#include <sys/select.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
 #ifdef _OPENMP
 #include <omp.h>
+#endif
+#ifdef __x86_64__
+#include <immintrin.h>
 #endif
 
 static volatile double sink;
@@ -138,6 +153,107 @@ static void narrow(const char *cpu)
 	compute();
 }
 
+/* Halved until it is denormal, and anew: half of the numbers are. */
+static void *compute_from(void *from)
+{
+	volatile float number;
+
+	for (;;) {
+		number = *(float *)from;
+		for (int i = 0; i < 40; i++)
+			number = number * 0.5f;
+		sink += number;
+	}
+	return NULL;
+}
+
+static float common = 1e10f, small = 1e-32f;
+
+static void half_flush(int count)
+{
+	for (int i = 0; i < count; i++)
+		start(compute_from, &common);
+	usleep(100000);
+#ifdef __x86_64__
+	_mm_setcsr(_mm_getcsr() | 0x8040);
+#endif
+	(void)compute_from(&common);
+}
+
+static void *unflush(void *number)
+{
+#ifdef __x86_64__
+	_mm_setcsr(_mm_getcsr() & ~0x8040u);
+#endif
+	return compute_from(number);
+}
+
+static int pipe_fds[2], socket_fds[2], epoll_fd;
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t never = PTHREAD_COND_INITIALIZER;
+
+static void *wait_in(void *which)
+{
+	for (;;) {
+		const struct timespec hour = { 3600, 0 };
+		struct pollfd one = { .fd = pipe_fds[0], .events = POLLIN };
+		struct epoll_event event;
+		fd_set set;
+		char byte;
+		long r = 0;
+
+		FD_ZERO(&set);
+		FD_SET(pipe_fds[0], &set);
+		errno = 0;
+		switch ((int)(intptr_t)which) {
+		case 0:
+			r = nanosleep(&hour, NULL);
+			break;
+		case 1:
+			r = poll(&one, 1, 3600000);
+			break;
+		case 2:
+			r = read(pipe_fds[0], &byte, 1);
+			break;
+		case 3:
+			r = epoll_wait(epoll_fd, &event, 1, -1);
+			break;
+		case 4:
+			r = recv(socket_fds[0], &byte, 1, 0);
+			break;
+		case 5:
+			r = select(pipe_fds[0] + 1, &set, NULL, NULL, NULL);
+			break;
+		case 6:
+			pthread_mutex_lock(&lock);
+			pthread_cond_wait(&never, &lock);
+			pthread_mutex_unlock(&lock);
+			break;
+		default:
+			r = read(socket_fds[0], &byte, 1);
+			break;
+		}
+		if (r < 0 && errno == EINTR)
+			fprintf(stderr, "EINTR %d\n", (int)(intptr_t)which);
+	}
+	return NULL;
+}
+
+enum { WAITS = 8 };
+
+static void wait_in_calls(int count)
+{
+	const struct timeval hour = { 3600, 0 };
+
+	if (pipe(pipe_fds) < 0 || socketpair(AF_UNIX, SOCK_STREAM, 0, socket_fds) < 0)
+		abort();
+	/* With a timeout its calls are not begun again. */
+	(void)setsockopt(socket_fds[0], SOL_SOCKET, SO_RCVTIMEO, &hour, sizeof(hour));
+	epoll_fd = epoll_create1(0);
+	for (int i = 0; i < count * WAITS; i++)
+		start(wait_in, (void *)(intptr_t)(i % WAITS));
+}
+
 /* The kernel's call itself: libnuma need not be there. 2 is MPOL_BIND. */
 static void bind_memory(unsigned node)
 {
@@ -171,6 +287,16 @@ int main(int argc, char **argv)
 		narrow(argv[2]);
 	} else if (strcmp(what, "hoard") == 0 && argc > 2) {
 		hoard((size_t)atoi(argv[2]));
+	} else if (strcmp(what, "normal") == 0 || strcmp(what, "denormal") == 0) {
+		for (int i = 0; i < (argc > 2 ? atoi(argv[2]) : 1); i++)
+			start(compute_from, what[0] == 'n' ? &common : &small);
+	} else if (strcmp(what, "unflush") == 0 && argc > 2) {
+		for (int i = 0; i < atoi(argv[2]); i++)
+			start(unflush, &small);
+	} else if (strcmp(what, "half-flush") == 0 && argc > 2) {
+		half_flush(atoi(argv[2]));
+	} else if (strcmp(what, "wait") == 0 && argc > 2) {
+		wait_in_calls(atoi(argv[2]));
 	}
 	pause();
 	return 0;

@@ -46,6 +46,51 @@ static void give(hwloc_bitmap_t *set, const char *list)
 	assert_int_equal(cpulist_parse(list, set, &err), 0);
 }
 
+static void flags(unsigned thread, bool met, bool flushes)
+{
+	scene.threads[0][thread].floats = (struct observed_float){ .known = true, .met = met, .flushes = flushes };
+}
+
+static void threads_that_met_denormals(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < 4; i++)
+		flags(i, false, false);
+	scene_expect_nothing(&scene);
+	flags(2, true, false);
+	scene_expect(&scene, "denormals-met", "1 of 4 threads");
+	/* What an idle thread met once costs nothing now. */
+	scene_set_thread(&scene, 0, 4, "0", 0, 0, 0);
+	flags(4, true, false);
+	flags(2, false, false);
+	scene_expect_nothing(&scene);
+	/* Nobody asked. */
+	scene.threads[0][2].floats = (struct observed_float){ .met = true };
+	scene_expect_nothing(&scene);
+}
+
+static void threads_that_do_not_flush(void **state)
+{
+	cleanup_report struct report *report = NULL;
+
+	(void)state;
+	for (unsigned i = 0; i < 4; i++)
+		flags(i, false, true);
+	scene.instances[0].planned.flush = true;
+	scene_expect_nothing(&scene);
+	flags(3, false, false);
+	scene_expect(&scene, "flush-incomplete",
+		     "1 of 4 threads that compute do not flush denormal numbers, though "
+		     "--flush-denormals was given");
+	/* Not planned, but the program did it, in its main thread alone. */
+	scene.instances[0].planned.flush = false;
+	assert_int_equal(scene_judge(&scene, "flush-incomplete", &report)->severity, SEVERITY_WARNING);
+	/* A worker that flushes and a main thread that does not is nobody's wish. */
+	flags(0, false, false);
+	flags(3, false, true);
+	scene_expect_nothing(&scene);
+}
+
 static void policy(const char *words)
 {
 	(void)snprintf(scene.processes[0].memory_policy, sizeof(scene.processes[0].memory_policy), "%s", words);
@@ -141,10 +186,9 @@ int main(void)
 {
 #define TEST(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
-		TEST(a_policy_that_is_not_in_force),
-		TEST(an_allocator_that_keeps_what_is_freed),
-		TEST(a_main_thread_that_was_narrowed),
-		TEST(a_thread_whose_cpus_changed_meanwhile),
+		TEST(threads_that_met_denormals),      TEST(threads_that_do_not_flush),
+		TEST(a_policy_that_is_not_in_force),   TEST(an_allocator_that_keeps_what_is_freed),
+		TEST(a_main_thread_that_was_narrowed), TEST(a_thread_whose_cpus_changed_meanwhile),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

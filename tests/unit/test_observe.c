@@ -4,6 +4,7 @@
 #include "base/cleanup.h"
 #include "base/cpulist.h"
 #include "base/err.h"
+#include "observe/floats.h"
 #include "observe/objects.h"
 #include "observe/stat_line.h"
 #include "observe_scene.h"
@@ -273,6 +274,29 @@ static void tunables_are_one_variable_again(void **state)
 			    "GLIBC_TUNABLES=glibc.malloc.hugetlb=1:glibc.malloc.top_pad=2");
 	assert_string_equal(process(fixture, 20)->environment[1], "HOME=/");
 	assert_null(process(fixture, 20)->environment[2]);
+}
+
+static void flags_say_who_met_denormals_and_who_flushes(void **state)
+{
+#if defined(__x86_64__)
+	/* As after start, DE and UE, DE; UE of what was flushed; FTZ and DAZ alone. */
+	static const struct {
+		uint32_t mxcsr;
+		bool met, flushes;
+	} rows[] = {
+		{ 0x1f80, false, false }, { 0x1fa0, false, false }, { 0x1fb2, true, false }, { 0x1f82, true, false },
+		{ 0x9ff0, false, true },  { 0x9f90, false, false }, { 0x1fd0, true, false },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct observed_float one = { .control = rows[i].mxcsr, .status = rows[i].mxcsr };
+
+		float_judge(&one);
+		assert_int_equal(one.met, rows[i].met);
+		assert_int_equal(one.flushes, rows[i].flushes);
+	}
+#endif
+	(void)state;
 }
 
 static void a_tree_without_a_plan_is_one_instance_yet_to_be_inferred(void **state)
@@ -545,6 +569,7 @@ int main(void)
 		TEST(instances_are_told_apart_by_the_plan_they_carry),
 		TEST(a_tree_without_a_plan_is_one_instance_yet_to_be_inferred),
 		TEST(tunables_are_one_variable_again),
+		cmocka_unit_test(flags_say_who_met_denormals_and_who_flushes),
 		cmocka_unit_test(a_broken_record_says_which_field),
 		TEST(libraries_are_what_is_mapped_to_be_run),
 		cmocka_unit_test(the_first_in_the_loaders_order_answers),

@@ -238,9 +238,11 @@ static const struct check_rule rules[] = {
 /* What a text holds; NULL when it is empty. */
 static char *take(struct text *text, bool *failed)
 {
-	char *taken = text->length || text->failed ? text_take(text) : NULL;
+	const bool empty = !text->length;
+	char *taken = empty ? NULL : text_take(text);
 
-	*failed |= text->length && !taken;
+	*failed |= !empty && !taken;
+	text_clear(text); /* an empty list is no words, and yet memory */
 	return taken;
 }
 

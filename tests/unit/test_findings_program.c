@@ -182,13 +182,29 @@ static void a_thread_whose_cpus_changed_meanwhile(void **state)
 	scene_expect(&scene, "cpu-offline", "2-3 not in its cpuset any more");
 }
 
+static void an_instance_whose_processes_have_all_ended(void **state)
+{
+	cleanup_report struct report *report = NULL;
+
+	(void)state;
+	scene.processes[0].gone = true;
+	(void)scene_judge(&scene, "", &report);
+	assert_string_equal(report->checks[0].name, "cpu-binding");
+	assert_int_equal(report->checks[0].verdict, VERDICT_UNKNOWN);
+	assert_null(report->checks[0].seen);
+}
+
 int main(void)
 {
 #define TEST(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
-		TEST(threads_that_met_denormals),      TEST(threads_that_do_not_flush),
-		TEST(a_policy_that_is_not_in_force),   TEST(an_allocator_that_keeps_what_is_freed),
-		TEST(a_main_thread_that_was_narrowed), TEST(a_thread_whose_cpus_changed_meanwhile),
+		TEST(threads_that_met_denormals),
+		TEST(threads_that_do_not_flush),
+		TEST(a_policy_that_is_not_in_force),
+		TEST(an_allocator_that_keeps_what_is_freed),
+		TEST(a_main_thread_that_was_narrowed),
+		TEST(a_thread_whose_cpus_changed_meanwhile),
+		TEST(an_instance_whose_processes_have_all_ended),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -2,24 +2,19 @@
 #include "agent.h"
 
 #include "denormal.h"
+#include "kernel.h"
+#include "recorder.h"
+#include "search.h"
+#include "threads.h"
 
 #include "base/record.h"
 
-#include <dlfcn.h>
 #include <errno.h>
-#include <link.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
 static struct behind behind;
-
-/* Lock-free look-up of an address's library, glibc 2.35 and later; NULL: dladdr() has to do. */
-#ifdef DLFO_EH_SEGMENT_TYPE
-static __typeof__(_dl_find_object) *find_object;
-#endif
 
 /* The variables by which runtimes bind threads. */
 enum { OMP_PLACES, OMP_PROC_BIND, GOMP_CPU_AFFINITY, KMP_AFFINITY, BINDING_VARIABLES };
@@ -74,45 +69,68 @@ static void in_child(void)
 {
 	const int kept = errno;
 	struct mask before;
+	bool known, widened;
 
-	agent.process = getpid();
+	if (!recorder_is_quiet())
+		agent.process = kernel_pid();
 	agent.forked = true;
 	free_affinity();
-	if (agent_widen(&before))
+	known = recorder_on() && !recorder_is_quiet() && mask_get(&before);
+	widened = agent_widen(&before);
+	if (widened)
 		here.bound = false;
+	recorder_fork(known ? &before : NULL, widened);
 	errno = kept;
 }
 
 static void find_behind(void)
 {
-	const struct {
-		const char *name;
-		void *slot;
-	} rows[] = {
-		{ "pthread_getaffinity_np", &behind.pthread_getaffinity_np },
-		{ "pthread_setaffinity_np", &behind.pthread_setaffinity_np },
-		{ "sched_setaffinity", &behind.sched_setaffinity },
-		{ "pthread_create", &behind.pthread_create },
-		{ "execve", &behind.execve },
-		{ "execvpe", &behind.execvpe },
-		{ "fexecve", &behind.fexecve },
-		{ "execveat", &behind.execveat },
-		{ "posix_spawn", &behind.posix_spawn },
-		{ "posix_spawnp", &behind.posix_spawnp },
-		{ "system", &behind.system },
-		{ "popen", &behind.popen },
+	static struct search rows[] = {
+		{ .name = "pthread_getaffinity_np" },
+		{ .name = "pthread_setaffinity_np" },
+		{ .name = "pthread_attr_getaffinity_np" },
+		{ .name = "pthread_create" },
+		{ .name = "pthread_key_create" },
+		{ .name = "pthread_key_delete" },
+		{ .name = "pthread_setspecific" },
+		{ .name = "sched_setaffinity" },
+		{ .name = "execve" },
+		{ .name = "execvpe" },
+		{ .name = "fexecve" },
+		{ .name = "execveat" },
+		{ .name = "posix_spawn" },
+		{ .name = "posix_spawnp" },
+		{ .name = "system" },
+		{ .name = "popen" },
+		{ .name = "prctl" },
+		{ .name = "syscall" },
+		{ .name = "_exit" },
+	};
+	void *const slots[] = {
+		&behind.pthread_getaffinity_np,
+		&behind.pthread_setaffinity_np,
+		&behind.pthread_attr_getaffinity_np,
+		&behind.pthread_create,
+		&behind.pthread_key_create,
+		&behind.pthread_key_delete,
+		&behind.pthread_setspecific,
+		&behind.sched_setaffinity,
+		&behind.execve,
+		&behind.execvpe,
+		&behind.fexecve,
+		&behind.execveat,
+		&behind.posix_spawn,
+		&behind.posix_spawnp,
+		&behind.system,
+		&behind.popen,
+		&behind.prctl,
+		&behind.syscall,
+		&behind.exit_now,
 	};
 
-	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		void *found = dlsym(RTLD_NEXT, rows[i].name);
-
-		memcpy(rows[i].slot, &found, sizeof(found));
-	}
-#ifdef DLFO_EH_SEGMENT_TYPE
-	void *found = dlsym(RTLD_DEFAULT, "_dl_find_object");
-
-	memcpy(&find_object, &found, sizeof(found));
-#endif
+	search_all(rows, sizeof(rows) / sizeof(rows[0]), true);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		memcpy(slots[i], &rows[i].address, sizeof(rows[i].address));
 }
 
 /* Which of the binding variables does the list "NAME,NAME" name? */
@@ -163,16 +181,32 @@ __attribute__((constructor)) static void agent_start(void)
 {
 	const int kept = errno;
 	const char *record;
+	bool flush;
 
 	if (atomic_exchange(&agent.ready, true))
 		return;
 	find_behind();
 	record = getenv(RECORD_VARIABLE);
 	/* Now, while there is one thread: those to come are made as copies of it. */
-	if (plan_says(record, "fp=", "flush"))
+	flush = plan_says(record, "fp=", "flush");
+	if (flush)
 		(void)denormal_flush();
-	agent.process = getpid();
-	agent.active = read_plan(record) && pthread_atfork(NULL, NULL, in_child) == 0;
+	agent.process = kernel_pid();
+	agent.active = read_plan(record);
+	recorder_begin(record, flush);
+	threads_begin();
+	if ((agent.active || recorder_on()) && pthread_atfork(NULL, NULL, in_child) != 0) {
+		agent.active = false;
+		recorder_trouble(AGENT_NO_FORK_HANDLER);
+	}
+	errno = kept;
+}
+
+__attribute__((destructor)) static void agent_stop(void)
+{
+	const int kept = errno;
+
+	recorder_end();
 	errno = kept;
 }
 
@@ -183,30 +217,20 @@ const struct behind *agent_behind(void)
 	return &behind;
 }
 
+void agent_find_again(void)
+{
+	find_behind();
+}
+
 bool agent_active(void)
 {
 	return agent.active;
 }
 
-/* The file name of the library with this address; NULL: not found. */
-static const char *library_of(const void *address)
-{
-	Dl_info info;
-
-#ifdef DLFO_EH_SEGMENT_TYPE
-	struct dl_find_object object;
-
-	if (find_object)
-		return find_object((void *)(size_t)address, &object) == 0 ? object.dlfo_link_map->l_name : NULL;
-#endif
-	return dladdr(address, &info) ? info.dli_fname : NULL;
-}
-
-bool agent_is_runtime(const void *address)
+bool agent_names_runtime(const char *file)
 {
 	/* Beginnings would miss nothing but a renamed wheel's copy: those keep the name inside. */
 	static const char *const runtimes[] = { "libgomp", "libomp", "libiomp" };
-	const char *file = library_of(address);
 	const char *slash = file ? strrchr(file, '/') : NULL;
 
 	if (!file)
@@ -218,21 +242,42 @@ bool agent_is_runtime(const void *address)
 	return false;
 }
 
+bool agent_is_runtime(const void *address)
+{
+	return agent_names_runtime(search_library(address));
+}
+
+bool agent_withheld(const char *name, const char *value)
+{
+	/* The program itself began with all of them. */
+	const bool child = agent.forked || recorder_row();
+
+	for (size_t i = 0; i < BINDING_VARIABLES; i++) {
+		if (child && strcmp(binding_variables[i], name) == 0)
+			return !value || strcmp(value, "none") == 0;
+	}
+	return false;
+}
+
 void agent_note_choice(void)
 {
 	atomic_store(&agent.program_chose, true);
 }
 
 /* Somebody set the affinity of this thread (`self`) or another one of the process. */
-static void note(const void *caller, bool self)
+static void note(const void *caller, bool self, size_t size, const void *set)
 {
 	const int kept = errno;
 	const bool runtime = agent_is_runtime(caller);
-	const pid_t process = getpid();
+	const pid_t process = kernel_pid();
 
 	if (process != agent.process) {
 		here.child_chose = process;
-	} else if (runtime) {
+		errno = kept;
+		return;
+	}
+	recorder_choice(caller, runtime, size, set);
+	if (runtime) {
 		atomic_store(&agent.runtime_bound, true);
 		if (self)
 			here.bound = mask_get(&here.binding);
@@ -244,6 +289,11 @@ static void note(const void *caller, bool self)
 		}
 	}
 	errno = kept;
+}
+
+static bool notes(void)
+{
+	return (agent.active || recorder_on()) && !recorder_is_quiet();
 }
 
 /* Is the calling thread's affinity a runtime's binding, and nothing else's? `current` is what it has. */
@@ -263,9 +313,9 @@ bool agent_widen(struct mask *ret_before)
 {
 	const struct mask *wide = here.chose ? &here.choice : &agent.mask;
 
-	if (!agent.active || !atomic_load(&agent.runtime_bound))
+	if (!agent.active || recorder_is_quiet() || !atomic_load(&agent.runtime_bound))
 		return false;
-	if (here.child_chose && here.child_chose == getpid())
+	if (here.child_chose && here.child_chose == kernel_pid())
 		return false;
 	return mask_get(ret_before) && is_binding(ret_before, wide) && mask_set(wide);
 }
@@ -277,10 +327,10 @@ void agent_narrow(const struct mask *before)
 
 bool agent_filters(bool inside_libc)
 {
-	if (!agent.active || !agent.ours || !atomic_load(&agent.runtime_bound))
+	if (!agent.active || !agent.ours || recorder_is_quiet() || !atomic_load(&agent.runtime_bound))
 		return false;
 	/* A process that becomes another program keeps its places for it. */
-	return inside_libc || agent.forked || getpid() != agent.process;
+	return inside_libc || agent.forked || kernel_pid() != agent.process;
 }
 
 static bool is_ours(const char *variable)
@@ -327,8 +377,8 @@ HOOK int pthread_getaffinity_np(pthread_t thread, size_t size, cpu_set_t *set)
 	if (!libc->pthread_getaffinity_np)
 		return ENOSYS;
 	r = libc->pthread_getaffinity_np(thread, size, set);
-	if (!r && agent.active && atomic_load(&agent.runtime_bound) && pthread_equal(thread, pthread_self()) &&
-	    agent_is_runtime(__builtin_return_address(0)))
+	if (!r && agent.active && !recorder_is_quiet() && atomic_load(&agent.runtime_bound) &&
+	    pthread_equal(thread, pthread_self()) && agent_is_runtime(__builtin_return_address(0)))
 		answer_unbound(size, set);
 	errno = kept;
 	return r;
@@ -342,8 +392,8 @@ HOOK int pthread_setaffinity_np(pthread_t thread, size_t size, const cpu_set_t *
 	if (!libc->pthread_setaffinity_np)
 		return ENOSYS;
 	r = libc->pthread_setaffinity_np(thread, size, set);
-	if (!r && agent.active)
-		note(__builtin_return_address(0), pthread_equal(thread, pthread_self()));
+	if (!r && notes())
+		note(__builtin_return_address(0), pthread_equal(thread, pthread_self()), size, set);
 	return r;
 }
 
@@ -352,11 +402,12 @@ HOOK int sched_setaffinity(pid_t pid, size_t size, const cpu_set_t *set)
 	const struct behind *libc = agent_behind();
 	int r;
 
-	if (libc->sched_setaffinity)
-		r = libc->sched_setaffinity(pid, size, set);
-	else
-		r = (int)syscall(SYS_sched_setaffinity, pid, size, set);
-	if (!r && agent.active)
-		note(__builtin_return_address(0), !pid || pid == (pid_t)syscall(SYS_gettid));
+	if (!libc->sched_setaffinity) {
+		errno = ENOSYS;
+		return -1;
+	}
+	r = libc->sched_setaffinity(pid, size, set);
+	if (!r && notes())
+		note(__builtin_return_address(0), !pid || pid == kernel_tid(), size, set);
 	return r;
 }

@@ -12,9 +12,10 @@
  *
  * A second copy of the runtime, loaded when the first has bound the main thread, is told of the whole instance too.
  *
- * It also has the program count denormal numbers as zero where the plan says so (denormal.h).
+ * It also has the program count denormal numbers as zero where the plan says so (denormal.h), and writes down what
+ * the process does where the plan names a record (recorder.h).
  *
- * Inert unless FETTLE_PLAN says pin=threads and has a mask, or fp=flush. Hooks keep errno,
+ * Inert unless FETTLE_PLAN says pin=threads and has a mask, or fp=flush, or rec=. Hooks keep errno,
  * allocate nothing, print nothing and take no lock: they run between vfork() and exec.
  */
 #pragma once
@@ -37,7 +38,11 @@ struct behind {
 	__typeof__(pthread_getaffinity_np) *pthread_getaffinity_np;
 	__typeof__(pthread_setaffinity_np) *pthread_setaffinity_np;
 	__typeof__(sched_setaffinity) *sched_setaffinity;
+	int (*pthread_attr_getaffinity_np)(const pthread_attr_t *, size_t, cpu_set_t *);
 	__typeof__(pthread_create) *pthread_create;
+	int (*pthread_key_create)(pthread_key_t *, void (*)(void *));
+	int (*pthread_key_delete)(pthread_key_t);
+	int (*pthread_setspecific)(pthread_key_t, const void *);
 	int (*execve)(const char *, char *const[], char *const[]);
 	int (*execvpe)(const char *, char *const[], char *const[]);
 	int (*fexecve)(int, char *const[], char *const[]);
@@ -46,6 +51,9 @@ struct behind {
 	__typeof__(posix_spawnp) *posix_spawnp;
 	__typeof__(system) *system;
 	FILE *(*popen)(const char *, const char *);
+	int (*prctl)(int, ...);
+	long (*syscall)(long, ...);
+	void (*exit_now)(int); /* _exit */
 };
 
 /*
@@ -54,8 +62,15 @@ struct behind {
  */
 const struct behind *agent_behind(void);
 
-/* Is `address` inside an OpenMP runtime's code? */
+/* Look for them anew: glibc before 2.34 has threads in a library of their own, which may come later. */
+void agent_find_again(void);
+
+/* Is `address` inside an OpenMP runtime's code; does a library of this file name hold one? */
 bool agent_is_runtime(const void *address);
+bool agent_names_runtime(const char *file);
+
+/* Is it our doing that this process has the variable with that value, or (NULL) not at all? */
+bool agent_withheld(const char *name, const char *value);
 
 /* Is there a plan by which children are to be widened? */
 bool agent_active(void);

@@ -8,6 +8,10 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stdint.h>
 
 /* Results that would be denormal become zero, and denormal operands count as zero. False: not on this processor. */
 bool denormal_flush(void);
+
+/* What the calling thread's control word says now: enum agent_float. 0: not known on this processor. */
+uint32_t denormal_state(void);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "mask.h"
 
+#include "kernel.h"
+
 #include <string.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
 enum { WORD_BITS = 8 * sizeof(unsigned long) };
 
@@ -85,10 +85,10 @@ bool mask_get(struct mask *ret_mask)
 {
 	/* The kernel writes as many bytes as it has CPUs for, and says how many. */
 	memset(ret_mask, 0, sizeof(*ret_mask));
-	return syscall(SYS_sched_getaffinity, 0, sizeof(ret_mask->words), ret_mask->words) > 0;
+	return kernel_call3(SYS_sched_getaffinity, 0, sizeof(ret_mask->words), ret_mask->words) > 0;
 }
 
 bool mask_set(const struct mask *mask)
 {
-	return syscall(SYS_sched_setaffinity, 0, sizeof(mask->words), mask->words) == 0;
+	return kernel_call3(SYS_sched_setaffinity, 0, sizeof(mask->words), mask->words) == 0;
 }

@@ -29,6 +29,6 @@ bool mask_fits(const struct mask *mask, size_t size);
 /* Write the first `size` bytes of it to `set`; what is beyond our own size is zero. */
 void mask_copy(const struct mask *mask, size_t size, void *set);
 
-/* The calling thread's affinity, asked of and given to the kernel. Both change errno. */
+/* The calling thread's affinity, asked of and given to the kernel. */
 bool mask_get(struct mask *ret_mask);
 bool mask_set(const struct mask *mask);

@@ -6,6 +6,10 @@
  */
 #include "agent.h"
 
+#include "recorder.h"
+#include "search.h"
+#include "threads.h"
+
 #include <errno.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -33,6 +37,18 @@
 		result_;                                  \
 	})
 
+/* The same where the process itself becomes another program, if it succeeds. */
+#define BECOMES(function, call)                          \
+	({                                               \
+		const int kept_here_ = errno;            \
+		int became_;                             \
+		recorder_becomes();                      \
+		errno = kept_here_;                      \
+		became_ = WIDENED(function, -1, (call)); \
+		recorder_stays();                        \
+		became_;                                 \
+	})
+
 /* `envp` as a child shall have it, on the caller's stack: after vfork() there is no other memory. */
 #define CHILD_ENVIRONMENT(envp, inside_libc)                                 \
 	({                                                                   \
@@ -55,7 +71,7 @@ HOOK int execve(const char *path, char *const argv[], char *const envp[])
 	const struct behind *libc = agent_behind();
 	char *const *environment = CHILD_ENVIRONMENT(envp, false);
 
-	return WIDENED(libc->execve, -1, libc->execve(path, argv, environment));
+	return BECOMES(libc->execve, libc->execve(path, argv, environment));
 }
 
 HOOK int execv(const char *path, char *const argv[])
@@ -68,7 +84,7 @@ HOOK int execvpe(const char *file, char *const argv[], char *const envp[])
 	const struct behind *libc = agent_behind();
 	char *const *environment = CHILD_ENVIRONMENT(envp, false);
 
-	return WIDENED(libc->execvpe, -1, libc->execvpe(file, argv, environment));
+	return BECOMES(libc->execvpe, libc->execvpe(file, argv, environment));
 }
 
 HOOK int execvp(const char *file, char *const argv[])
@@ -81,7 +97,7 @@ HOOK int fexecve(int fd, char *const argv[], char *const envp[])
 	const struct behind *libc = agent_behind();
 	char *const *environment = CHILD_ENVIRONMENT(envp, false);
 
-	return WIDENED(libc->fexecve, -1, libc->fexecve(fd, argv, environment));
+	return BECOMES(libc->fexecve, libc->fexecve(fd, argv, environment));
 }
 
 /* glibc has this since 2.34; declared here for older headers. */
@@ -92,7 +108,7 @@ HOOK int execveat(int fd, const char *path, char *const argv[], char *const envp
 	const struct behind *libc = agent_behind();
 	char *const *environment = CHILD_ENVIRONMENT(envp, false);
 
-	return WIDENED(libc->execveat, -1, libc->execveat(fd, path, argv, environment, flags));
+	return BECOMES(libc->execveat, libc->execveat(fd, path, argv, environment, flags));
 }
 
 /* `argv` on the caller's stack out of `first` and what follows it in `args`, which ends up past the NULL. */
@@ -182,9 +198,11 @@ HOOK FILE *popen(const char *command, const char *mode)
 /* Does the program give the new thread CPUs of its own? An attribute without any reads as all of them. */
 static bool attribute_chooses(const pthread_attr_t *attribute)
 {
+	const struct behind *libc = agent_behind();
 	struct mask mask;
 
-	if (!attribute || pthread_attr_getaffinity_np(attribute, sizeof(mask.words), (cpu_set_t *)mask.words) != 0)
+	if (!attribute || !libc->pthread_attr_getaffinity_np ||
+	    libc->pthread_attr_getaffinity_np(attribute, sizeof(mask.words), (cpu_set_t *)mask.words) != 0)
 		return false;
 	for (size_t i = 0; i < sizeof(mask.words) / sizeof(mask.words[0]); i++) {
 		if (~mask.words[i])
@@ -193,30 +211,61 @@ static bool attribute_chooses(const pthread_attr_t *attribute)
 	return false;
 }
 
+/* With a start routine of ours before the program's own, where we write down what threads do. */
+static int create(pthread_t *restrict thread, const pthread_attr_t *restrict attribute, void *(*start)(void *),
+		  void *restrict argument, uint32_t flags)
+{
+	const struct behind *libc = agent_behind();
+	struct threads_start *prepared = threads_prepare(start, argument, flags);
+	int r;
+
+	if (!prepared) {
+		r = libc->pthread_create(thread, attribute, start, argument);
+		if (!r)
+			threads_unaccompanied();
+		return r;
+	}
+	r = libc->pthread_create(thread, attribute, threads_run, prepared);
+	if (r)
+		threads_abandon(prepared);
+	return r;
+}
+
 HOOK int pthread_create(pthread_t *restrict thread, const pthread_attr_t *restrict attribute, void *(*start)(void *),
 			void *restrict argument)
 {
 	const struct behind *libc = agent_behind();
-	struct mask before;
+	const void *caller = __builtin_return_address(0);
 	const int kept = errno;
+	uint32_t flags = 0;
+	struct mask before;
+	bool widened;
 	int r;
 
 	if (!libc->pthread_create)
+		agent_find_again();
+	if (!libc->pthread_create)
 		return EAGAIN;
-	if (!agent_active() || agent_is_runtime(__builtin_return_address(0)))
+	if (!agent_active() && !recorder_on())
 		return libc->pthread_create(thread, attribute, start, argument);
-	if (attribute_chooses(attribute))
+	if (agent_is_runtime(caller)) {
+		recorder_runtime(search_library(caller), true);
+		r = create(thread, attribute, start, argument, AGENT_OF_RUNTIME);
+		errno = kept;
+		return r;
+	}
+	if (attribute_chooses(attribute)) {
 		agent_note_choice();
+		flags = AGENT_CHOSEN;
+	}
 	/*
 	 * The creator is widened, not the new thread: that one may have ended, or have chosen for itself,
 	 * before we could touch it.
 	 */
-	if (!agent_widen(&before)) {
-		errno = kept;
-		return libc->pthread_create(thread, attribute, start, argument);
-	}
-	r = libc->pthread_create(thread, attribute, start, argument);
-	agent_narrow(&before);
+	widened = agent_widen(&before);
+	r = create(thread, attribute, start, argument, flags);
+	if (widened)
+		agent_narrow(&before);
 	errno = kept;
 	return r;
 }

@@ -8,6 +8,7 @@
  */
 #pragma once
 
+#include "observe/observed_agent.h"
 #include "observe/observed_process.h"
 #include "settings/planned.h"
 
@@ -27,6 +28,7 @@ struct observed_instance {
 	int root_idx;           /* its first process in `processes` */
 	int main_idx;           /* the one that computes most in the window */
 	struct observed_cgroup cgroup;
+	struct observed_agent *agent; /* what its processes wrote down themselves; NULL: no record; owned */
 };
 
 /* One CPU's time in ticks, and its clock. */

@@ -3,6 +3,7 @@
 
 #include "base/cleanup.h"
 #include "base/err.h"
+#include "observe/agent.h"
 #include "observe/cgroup.h"
 #include "observe/floats.h"
 #include "observe/heap.h"
@@ -172,7 +173,8 @@ int observe_finish(const struct observe_request *request, struct observation *ob
 
 		if (cgroup_finish(request, &observation->processes[instance->root_idx], &instance->cgroup) < 0 ||
 		    (is_short(&instance->cgroup) &&
-		     heap_read(request, observation, &observation->processes[instance->main_idx]) < 0))
+		     heap_read(request, observation, &observation->processes[instance->main_idx]) < 0) ||
+		    agent_look(request, observation, instance) < 0)
 			return err_nomem(err);
 	}
 	return system_finish(request, observation) < 0 ? err_nomem(err) : 0;
@@ -188,6 +190,7 @@ void observation_free(struct observation *observation)
 		planned_clear(&observation->instances[i].planned);
 		free(observation->instances[i].record);
 		cgroup_clear(&observation->instances[i].cgroup);
+		observed_agent_free(observation->instances[i].agent);
 	}
 	for (size_t i = 0; i < observation->cpu_count; i++) {
 		fact_clear(&observation->cpus[i].now_khz);

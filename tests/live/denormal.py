@@ -121,7 +121,8 @@ class Foreign(unittest.TestCase):
                 subprocess.run([self.cc, "-std=gnu17", "-D_GNU_SOURCE", "-O1", "-I", self.source + "/src", "-o", path,
                                 *words], check=True, timeout=120)
                 return path
-            parts = [os.path.join(self.source, "agent", name + ".c") for name in ("agent", "denormal", "mask", "spawn")]
+            parts = [os.path.join(self.source, "agent", name + ".c") for name in
+                     ("agent", "denormal", "ends", "mask", "recorder", "search", "spawn", "threads", "variables")]
             agent = build("agent.so", "-shared", "-fPIC", "-fvisibility=hidden", *parts)
             probe = build("probe", os.path.join(self.source, "tests/live/denormal_probe.c"))
             library = subprocess.run([self.cc, "-print-sysroot"], capture_output=True, text=True, check=True)

@@ -1,12 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Who a process is, and which plan it carries. */
+/* Who a process is. */
 #include "observe/processes.h"
 
 #include "base/array.h"
 #include "base/cleanup.h"
-#include "base/environ.h"
-#include "base/err.h"
-#include "base/record.h"
 #include "base/text.h"
 #include "observe/proc.h"
 
@@ -188,105 +185,4 @@ int process_identify(const struct observe_request *request, struct observation *
 	if (r == 0)
 		r = compare_mounts(request, process);
 	return r < 0 ? r : read_status(request, process);
-}
-
-static const char *record_of(const struct observed_process *process)
-{
-	return environ_value((const char *const *)process->environment, RECORD_VARIABLE);
-}
-
-static struct observed_process *parent_of(const struct observation *observation, const struct observed_process *process)
-{
-	for (size_t i = 0; i < observation->process_count; i++) {
-		if (observation->processes[i].pid == process->parent)
-			return &observation->processes[i];
-	}
-	return NULL;
-}
-
-static int add_instance(struct observation *observation, struct observed_process *root, const char *record,
-			struct planned *planned)
-{
-	struct observed_instance *grown = array_grow(observation->instances, &observation->instance_capacity,
-						     observation->instance_count, sizeof(*grown));
-
-	if (!grown)
-		return -ENOMEM;
-	observation->instances = grown;
-	grown += observation->instance_count;
-	*grown = (struct observed_instance){ .record = record ? strdup(record) : NULL,
-					     .root_idx = (int)(root - observation->processes),
-					     .main_idx = (int)(root - observation->processes) };
-	if (record && !grown->record)
-		return -ENOMEM;
-	grown->planned = *planned;
-	*planned = (struct planned){ .known = false };
-	root->instance_idx = (int)observation->instance_count++;
-	return 0;
-}
-
-/* By its own word, or else by its parent's. */
-static int place(struct observation *observation, struct observed_process *process)
-{
-	const struct observed_process *parent = parent_of(observation, process);
-	const int instance = parent ? parent->instance_idx : -1;
-	const char *record = record_of(process);
-	cleanup_planned struct planned planned = { .known = false };
-	struct err why = { 0 };
-	int r;
-
-	if (instance >= 0 && (!record || (observation->instances[instance].record &&
-					  strcmp(record, observation->instances[instance].record) == 0))) {
-		process->instance_idx = instance;
-		return 0;
-	}
-	r = record ? planned_read(record, &planned, &why) : -ENOENT;
-	if (r == -ENOMEM)
-		return r;
-	return r < 0 ? 0 : add_instance(observation, process, record, &planned);
-}
-
-static bool is_below(const struct observation *observation, const struct observed_process *process, pid_t root)
-{
-	for (unsigned depth = 0; process && depth < 256; depth++) {
-		if (process->pid == root)
-			return true;
-		process = parent_of(observation, process);
-	}
-	return false;
-}
-
-/* A tree in which nobody carries a plan is one instance, whose plan is yet to be inferred. */
-static int adopt(struct observation *observation, struct observed_process *root)
-{
-	struct planned none = { .known = false };
-	const size_t instance = observation->instance_count;
-	int r;
-
-	for (size_t i = 0; i < observation->process_count; i++) {
-		if (observation->processes[i].instance_idx >= 0 &&
-		    is_below(observation, &observation->processes[i], root->pid))
-			return 0;
-	}
-	r = add_instance(observation, root, NULL, &none);
-	for (size_t i = 0; r == 0 && i < observation->process_count; i++) {
-		if (is_below(observation, &observation->processes[i], root->pid))
-			observation->processes[i].instance_idx = (int)instance;
-	}
-	return r;
-}
-
-int processes_group(struct observation *observation, struct err *err)
-{
-	for (size_t i = 0; i < observation->process_count; i++) {
-		if (observation->processes[i].instance_idx < 0 && place(observation, &observation->processes[i]) < 0)
-			return err_nomem(err);
-	}
-	for (size_t i = 0; observation->looks == 1 && i < observation->process_count; i++) {
-		struct observed_process *process = &observation->processes[i];
-
-		if (process->instance_idx < 0 && !parent_of(observation, process) && adopt(observation, process) < 0)
-			return err_nomem(err);
-	}
-	return 0;
 }

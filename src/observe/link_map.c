@@ -137,7 +137,19 @@ static int find_dynamic(const struct memory *memory, const struct start *start, 
 	return 0;
 }
 
-static int find_list(const struct memory *memory, uint64_t dynamic, uint64_t *ret_first)
+/* r_debug: version, first entry, an address to break at, and what the loader is at; 0: nothing. Each has a word. */
+static int read_debug(const struct memory *memory, uint64_t debug, uint64_t *ret_first, bool *ret_loading)
+{
+	uint64_t state = 0;
+	int r = debug ? read_word(memory, debug + memory->word, ret_first) : 0;
+
+	if (r == 0 && debug)
+		r = read_word(memory, debug + 3 * memory->word, &state);
+	*ret_loading = !*ret_first || (uint32_t)state;
+	return r;
+}
+
+static int find_list(const struct memory *memory, uint64_t dynamic, uint64_t *ret_first, bool *ret_loading)
 {
 	*ret_first = 0;
 	for (size_t i = 0; i < DYNAMIC_MAX; i++) {
@@ -149,7 +161,7 @@ static int find_list(const struct memory *memory, uint64_t dynamic, uint64_t *re
 		if (r < 0 || tag == DT_NULL)
 			return r;
 		if (tag == DT_DEBUG)
-			return value ? read_word(memory, value + memory->word, ret_first) : 0;
+			return read_debug(memory, value, ret_first, ret_loading);
 	}
 	return 0;
 }
@@ -227,7 +239,7 @@ int link_map_read(const struct observe_request *request, struct observation *obs
 	memory.fd = fd;
 	r = find_dynamic(&memory, &start, &dynamic);
 	if (r == 0 && dynamic)
-		r = find_list(&memory, dynamic, &first);
+		r = find_list(&memory, dynamic, &first, &process->loading);
 	if (r == 0 && first)
 		r = walk(&memory, first, process);
 	return r < 0 && r != -ENOMEM ? proc_gap(observation, path, what, r) : r;

@@ -12,6 +12,8 @@
 #include "observe/observed_process.h"
 #include "settings/planned.h"
 
+struct launch_grant;
+
 /* A cgroup that an instance runs in. */
 struct observed_cgroup {
 	struct fact quota_milli, memory_limit_bytes;
@@ -27,6 +29,8 @@ struct observed_instance {
 	char *record;           /* the FETTLE_PLAN it carries; NULL: none; owned */
 	int root_idx;           /* its first process in `processes` */
 	int main_idx;           /* the one that computes most in the window */
+	bool ended;             /* of those that observe_request.planned tells of: none of its processes is there */
+	const struct launch_grant *grant; /* what the kernel granted at its start; NULL: not known; borrowed */
 	struct observed_cgroup cgroup;
 	struct observed_agent *agent; /* what its processes wrote down themselves; NULL: no record; owned */
 };
@@ -46,6 +50,7 @@ struct observed_neighbour {
 	char name[32];
 	uint64_t first, last; /* ticks */
 	unsigned cpu_os;      /* where it ran last */
+	unsigned looked;      /* number of the look that saw it last */
 };
 
 struct observed_gap {

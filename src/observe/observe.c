@@ -15,6 +15,7 @@
 #include "observe/threads.h"
 
 #include <errno.h>
+#include <string.h>
 
 /* Processes of which maps and pages are read: a tree of hundreds is a shell's work, and says the same again. */
 enum { DEEP_MAX = 64 };
@@ -67,6 +68,32 @@ static int look_cgroups(const struct observe_request *request, unsigned which, s
 	return 0;
 }
 
+static uint64_t ran_ns(const struct observed_process *process)
+{
+	uint64_t sum = 0;
+
+	for (size_t i = 0; i < process->thread_count; i++)
+		sum += between(process->threads[i].first.run_ns, process->threads[i].last.run_ns);
+	return sum;
+}
+
+/* The process of the instance that everybody means: where nothing has run, the one with the most threads. */
+static void choose_main(struct observation *observation, size_t instance_idx)
+{
+	struct observed_instance *instance = &observation->instances[instance_idx];
+
+	for (size_t i = 0; i < observation->process_count; i++) {
+		const struct observed_process *process = &observation->processes[i], *main;
+
+		if (process->instance_idx != (int)instance_idx || process->gone)
+			continue;
+		main = &observation->processes[instance->main_idx];
+		if (main->gone || ran_ns(process) > ran_ns(main) ||
+		    (ran_ns(process) == ran_ns(main) && process->thread_count > main->thread_count))
+			instance->main_idx = (int)i;
+	}
+}
+
 int observe_start(const struct observe_request *request, uint64_t now_ns, struct observation **ret_observation,
 		  struct err *err)
 {
@@ -83,7 +110,7 @@ int observe_start(const struct observe_request *request, uint64_t now_ns, struct
 		return err_nomem(err);
 	if (!observation->process_count)
 		return err_set(err, -ESRCH, "no such process, or /proc does not show it to us");
-	if (processes_group(observation, err) < 0 || look_cgroups(request, 0, observation, 0) < 0)
+	if (processes_group(request, observation, err) < 0 || look_cgroups(request, 0, observation, 0) < 0)
 		return err_nomem(err);
 	*ret_observation = TAKE(observation);
 	return 0;
@@ -97,35 +124,12 @@ int observe_look(const struct observe_request *request, uint64_t now_ns, struct 
 	observation->looks++;
 	observation->last_ns = now_ns;
 	if (system_look(request, 1, observation) < 0 || processes_look(request, observation) < 0 ||
-	    processes_group(observation, err) < 0 || look_cgroups(request, 0, observation, instances) < 0)
+	    processes_group(request, observation, err) < 0 || look_cgroups(request, 0, observation, instances) < 0)
 		return err_nomem(err);
+	/* Who is read once at the end is chosen then. */
+	for (size_t i = 0; request->planned && i < observation->instance_count; i++)
+		choose_main(observation, i);
 	return 0;
-}
-
-static uint64_t ran_ns(const struct observed_process *process)
-{
-	uint64_t sum = 0;
-
-	for (size_t i = 0; i < process->thread_count; i++)
-		sum += between(process->threads[i].first.run_ns, process->threads[i].last.run_ns);
-	return sum;
-}
-
-/* The process of each instance that everybody means: where nothing has run, the one with the most threads. */
-static void choose_mains(struct observation *observation)
-{
-	for (size_t i = 0; i < observation->process_count; i++) {
-		const struct observed_process *process = &observation->processes[i], *main;
-		struct observed_instance *instance;
-
-		if (process->instance_idx < 0 || process->gone)
-			continue;
-		instance = &observation->instances[process->instance_idx];
-		main = &observation->processes[instance->main_idx];
-		if (main->gone || ran_ns(process) > ran_ns(main) ||
-		    (ran_ns(process) == ran_ns(main) && process->thread_count > main->thread_count))
-			instance->main_idx = (int)i;
-	}
 }
 
 static int read_deep(const struct observe_request *request, struct observation *observation,
@@ -151,8 +155,8 @@ int observe_finish(const struct observe_request *request, struct observation *ob
 {
 	unsigned deep = 0;
 
-	choose_mains(observation);
 	for (size_t i = 0; i < observation->instance_count; i++) {
+		choose_main(observation, i);
 		if (!observation->processes[observation->instances[i].main_idx].gone &&
 		    read_deep(request, observation, &observation->processes[observation->instances[i].main_idx]) < 0)
 			return err_nomem(err);
@@ -177,6 +181,76 @@ int observe_finish(const struct observe_request *request, struct observation *ob
 		    agent_look(request, observation, instance) < 0)
 			return err_nomem(err);
 	}
+	return system_finish(request, observation) < 0 ? err_nomem(err) : 0;
+}
+
+/* The process without what read_deep() fills in. */
+static struct observed_process bare(const struct observed_process *process)
+{
+	struct observed_process bare = { .pid = process->pid,
+					 .parent = process->parent,
+					 .started = process->started,
+					 .instance_idx = process->instance_idx,
+					 .threads = process->threads,
+					 .thread_count = process->thread_count,
+					 .thread_capacity = process->thread_capacity,
+					 .ticks = process->ticks,
+					 .child_ticks_first = process->child_ticks_first,
+					 .child_ticks_last = process->child_ticks_last,
+					 .looked = process->looked };
+
+	memcpy(bare.name, process->name, sizeof(bare.name));
+	return bare;
+}
+
+/* Everything but the threads, which another has. */
+static void clear_deep(struct observed_process *process)
+{
+	process->threads = NULL;
+	process->thread_count = 0;
+	process_clear(process);
+}
+
+static void forget_gaps(struct observation *observation, size_t count)
+{
+	while (observation->gap_count > count)
+		free(observation->gaps[--observation->gap_count].path);
+}
+
+int observe_refresh(const struct observe_request *request, struct observation *observation, size_t instance_idx,
+		    bool *ret_read, struct err *err)
+{
+	struct observed_instance *instance = &observation->instances[instance_idx];
+	const struct observed_process *root = &observation->processes[instance->root_idx];
+	const size_t gaps = observation->gap_count;
+	struct observed_process *main, before;
+	int r;
+
+	choose_main(observation, instance_idx);
+	main = &observation->processes[instance->main_idx];
+	*ret_read = false;
+	if (main->gone)
+		return 0;
+	before = *main;
+	*main = bare(&before);
+	r = read_deep(request, observation, main);
+	*ret_read = r == 0 && main->command && !main->loading;
+	if (*ret_read) {
+		clear_deep(&before);
+	} else {
+		clear_deep(main);
+		*main = before;
+		forget_gaps(observation, gaps);
+	}
+	if (r == 0)
+		r = cgroup_look(request, 1, root, &instance->cgroup);
+	if (r == 0)
+		r = cgroup_finish(request, root, &instance->cgroup);
+	return r < 0 ? err_nomem(err) : 0;
+}
+
+int observe_refresh_system(const struct observe_request *request, struct observation *observation, struct err *err)
+{
 	return system_finish(request, observation) < 0 ? err_nomem(err) : 0;
 }
 

@@ -80,6 +80,7 @@ struct observed_process {
 
 	bool deep; /* what follows was looked for */
 	bool objects_known, link_map_known, statically_linked, secure;
+	bool loading; /* its loader was at work: libraries were still to come */
 	struct observed_object *objects;
 	size_t object_count, object_capacity;
 	struct observed_owner owners[SYMBOL_COUNT];

@@ -77,6 +77,8 @@ static void mark_tree(const struct observe_request *request, const struct observ
 		for (size_t k = 0; k < request->count; k++)
 			pass->ours[i] |= pass->lines[i].id == request->pids[k];
 		pass->ours[i] |= was_ours(observation, &pass->lines[i]);
+		/* Whoever started them has what outlived its parent for a child (it is the subreaper). */
+		pass->ours[i] |= request->planned && pass->lines[i].parent == observation->observer;
 	}
 	while (more) {
 		more = false;
@@ -137,6 +139,7 @@ static int take_neighbour(struct observation *observation, const struct stat_lin
 		if (observation->neighbours[i].pid != line->id)
 			continue;
 		observation->neighbours[i].last = line->ticks;
+		observation->neighbours[i].looked = observation->looks;
 		observation->neighbours[i].cpu_os = line->cpu_os;
 		*next = i + 1;
 		return 0;
@@ -148,9 +151,11 @@ static int take_neighbour(struct observation *observation, const struct stat_lin
 	observation->neighbours = grown;
 	grown += observation->neighbour_count++;
 	/* One that came up in the window did all it did in it. */
-	*grown = (struct observed_neighbour){
-		.pid = line->id, .first = first ? line->ticks : 0, .last = line->ticks, .cpu_os = line->cpu_os
-	};
+	*grown = (struct observed_neighbour){ .pid = line->id,
+					      .first = first ? line->ticks : 0,
+					      .last = line->ticks,
+					      .cpu_os = line->cpu_os,
+					      .looked = observation->looks };
 	memcpy(grown->name, line->name, sizeof(grown->name));
 	return 0;
 }

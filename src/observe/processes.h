@@ -16,7 +16,10 @@ int processes_look(const struct observe_request *request, struct observation *ob
 int process_identify(const struct observe_request *request, struct observation *observation,
 		     struct observed_process *process);
 
-/* Put processes that are in no instance yet into one, by the plan in their environment. Returns 0 or -ENOMEM. */
-int processes_group(struct observation *observation, struct err *err);
+/*
+ * Put processes that are in no instance yet into one: by what the request tells, else by the plan in their environment.
+ * Returns 0 or -ENOMEM.
+ */
+int processes_group(const struct observe_request *request, struct observation *observation, struct err *err);
 
 void process_clear(struct observed_process *process);

@@ -137,9 +137,11 @@ static int read_online(const struct observe_request *request, struct observation
 	struct err ignored = { 0 };
 	int r = proc_read(request->root, observation, path, "which CPUs are online", &text);
 
-	if (r == 1 && cpulist_parse(text, &observation->online_os, &ignored) == -ENOMEM)
-		return -ENOMEM;
-	return r < 0 ? r : 0;
+	if (r != 1)
+		return r;
+	hwloc_bitmap_free(observation->online_os);
+	observation->online_os = NULL;
+	return cpulist_parse(text, &observation->online_os, &ignored) == -ENOMEM ? -ENOMEM : 0;
 }
 
 static int read_balancing(const struct observe_request *request, struct observation *observation)

@@ -126,10 +126,23 @@ static int read_names(const char *record, const char *key, struct words *words, 
 	return 0;
 }
 
+/* What the plan of instances does not hold: what was preloaded and set. */
+static int take_words(const char *record, struct planned *planned, struct err *err)
+{
+	cleanup_free char *flush = NULL;
+	int r = read_names(record, "pre=", &planned->preloads, err);
+
+	if (r == 0)
+		r = read_names(record, "set=", &planned->set, err);
+	if (r == 0 && take_field(record, "fp=", &flush) < 0)
+		r = err_nomem(err);
+	planned->flush = flush && strcmp(flush, "flush") == 0;
+	return r;
+}
+
 int planned_read(const char *record, struct planned *ret_planned, struct err *err)
 {
 	cleanup_planned struct planned planned = { .known = true };
-	cleanup_free char *flush = NULL;
 	int r;
 
 	if (!record || strncmp(record, RECORD_VERSION, strlen(RECORD_VERSION)) != 0)
@@ -142,14 +155,9 @@ int planned_read(const char *record, struct planned *ret_planned, struct err *er
 	if (r == 0)
 		r = read_words(record, &planned, err);
 	if (r == 0)
-		r = read_names(record, "pre=", &planned.preloads, err);
-	if (r == 0)
-		r = read_names(record, "set=", &planned.set, err);
-	if (r == 0 && take_field(record, "fp=", &flush) < 0)
-		r = err_nomem(err);
+		r = take_words(record, &planned, err);
 	if (r < 0)
 		return r;
-	planned.flush = flush && strcmp(flush, "flush") == 0;
 	planned.threads = (unsigned)hwloc_bitmap_weight(planned.pus_os);
 	*ret_planned = planned;
 	planned = (struct planned){ .known = false };
@@ -173,5 +181,45 @@ int planned_from_plan(const struct plan_instance *instance, unsigned count, stru
 		return -ENOMEM;
 	*ret_planned = planned;
 	planned = (struct planned){ .known = false };
+	return 0;
+}
+
+int planned_of_run(const struct plan_instance *instance, unsigned count, const char *record,
+		   struct planned *ret_planned, struct err *err)
+{
+	cleanup_planned struct planned planned = { .known = false };
+	int r = planned_from_plan(instance, count, &planned) < 0 ? err_nomem(err) : take_words(record, &planned, err);
+
+	if (r < 0)
+		return r;
+	planned.known = true;
+	*ret_planned = planned;
+	planned = (struct planned){ .known = false };
+	return 0;
+}
+
+static int copy_words(const struct words *from, struct words *to)
+{
+	for (size_t i = 0; i < from->count; i++) {
+		if (words_add(to, from->items[i]) < 0)
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+int planned_copy(const struct planned *from, struct planned *ret_planned)
+{
+	cleanup_planned struct planned copy = *from;
+
+	copy.pus_os = hwloc_bitmap_dup(from->pus_os);
+	copy.mask_os = hwloc_bitmap_dup(from->mask_os);
+	copy.nodes_os = hwloc_bitmap_dup(from->nodes_os);
+	copy.preloads = (struct words){ .count = 0 };
+	copy.set = (struct words){ .count = 0 };
+	if (!copy.pus_os || !copy.mask_os || !copy.nodes_os || copy_words(&from->preloads, &copy.preloads) < 0 ||
+	    copy_words(&from->set, &copy.set) < 0)
+		return -ENOMEM;
+	*ret_planned = copy;
+	copy = (struct planned){ .known = false };
 	return 0;
 }

@@ -37,6 +37,16 @@ int planned_read(const char *record, struct planned *ret_planned, struct err *er
 /* The same from an instance of a plan of `count` instances. Returns 0 or -ENOMEM. */
 int planned_from_plan(const struct plan_instance *instance, unsigned count, struct planned *ret_planned);
 
+/*
+ * The plan of an instance that is started now, in full; `record` is the FETTLE_PLAN made for it, which names what is
+ * preloaded and set (NULL: nothing is). Returns 0 or -ENOMEM.
+ */
+int planned_of_run(const struct plan_instance *instance, unsigned count, const char *record,
+		   struct planned *ret_planned, struct err *err);
+
+/* A copy, for planned_clear(). Returns 0 or -ENOMEM. */
+int planned_copy(const struct planned *from, struct planned *ret_planned);
+
 /* Is the name in the list? */
 bool planned_has(const struct words *words, const char *name);
 

@@ -113,6 +113,7 @@ static void tell(const struct launch_event *event, void *context)
 		output_line("the time is over (--timeout %s): stopping", telling->options->supervision.timeout);
 		break;
 	case LAUNCH_WRITES:
+	case LAUNCH_LOOK:
 		break;
 	case LAUNCH_OUTPUT_LOST:
 		output_line("output of the instances is lost: %s", strerror(-event->error));

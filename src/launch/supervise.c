@@ -10,11 +10,16 @@
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
 
+static void fill(const struct supervisor *s, struct launch_event *event)
+{
+	event->ends = s->ends;
+	event->count = s->count;
+	event->running = s->alive;
+}
+
 void supervisor_tell(const struct supervisor *s, struct launch_event event)
 {
-	event.ends = s->ends;
-	event.count = s->count;
-	event.running = s->alive;
+	fill(s, &event);
 	if (s->watch->tell)
 		s->watch->tell(&event, s->watch->context);
 }
@@ -62,6 +67,8 @@ static int start_one(struct supervisor *s, size_t i, struct err *err)
 	s->alive++;
 	s->childless = false;
 	order_watch(&s->order, i, s->ends[i].pid);
+	if (s->watch->look)
+		s->look_at = 0;
 	return 0;
 }
 
@@ -133,11 +140,24 @@ static uint64_t next_due(const struct supervisor *s)
 {
 	uint64_t due = clock_earlier(clock_earlier(s->kill_at, s->timeout_at), orphans_due(s));
 
-	due = clock_earlier(due, s->tick_at);
+	due = clock_earlier(due, clock_earlier(s->tick_at, s->look_at));
 
 	for (size_t i = 0; s->to_start && i < s->count; i++)
 		due = clock_earlier(due, s->members[i].start_due);
 	return due;
+}
+
+static void look(struct supervisor *s)
+{
+	struct launch_event event = { .kind = LAUNCH_LOOK };
+	bool stop = false;
+
+	fill(s, &event);
+	s->look_at = s->watch->look(&event, s->watch->context, &stop);
+	if (!stop || s->stopping)
+		return;
+	s->outcome.look_stopped = true;
+	ends_stop_all(s);
 }
 
 static void do_due(struct supervisor *s)
@@ -162,6 +182,8 @@ static void do_due(struct supervisor *s)
 	orphans_kill_due(s);
 	if (s->to_start)
 		start_due(s);
+	if (s->look_at <= now)
+		look(s);
 }
 
 /* As epoll_wait() takes it, rounded up: waking too early would be waking twice. */
@@ -325,6 +347,7 @@ int launch_supervise(const struct launch_program *program, const struct launch_c
 		.kill_at = CLOCK_NEVER,
 		.timeout_at = CLOCK_NEVER,
 		.tick_at = CLOCK_NEVER,
+		.look_at = CLOCK_NEVER,
 		.order = { .epoll_fd = -1 },
 		.epoll_fd = -1,
 		.signal_fd = -1,

@@ -68,6 +68,7 @@ enum launch_event_kind {
 	LAUNCH_WRITES,      /* something is about to be written to the terminal */
 	LAUNCH_OUTPUT_LOST, /* some output could not be written, and more may be lost: `error` */
 	LAUNCH_TICK,        /* time passes; nothing waits to be written to the terminal */
+	LAUNCH_LOOK,        /* for launch_watch.look alone */
 	LAUNCH_LEFT_BEHIND, /* process `pid`, started by a child, cannot be stopped: `error` */
 };
 
@@ -85,13 +86,20 @@ struct launch_event {
 struct launch_watch {
 	void (*tell)(const struct launch_event *event, void *context); /* may be NULL */
 	void *context;
+	/*
+	 * May be NULL. Called for a LAUNCH_LOOK after each start, and when the moment has come that it returned last
+	 * (of clock.h; CLOCK_NEVER: not again): to look at what the children do. `*ret_stop`, false before: stop them
+	 * all, as when the time is over.
+	 */
+	uint64_t (*look)(const struct launch_event *event, void *context, bool *ret_stop);
 };
 
 /* How it went. */
 struct launch_outcome {
 	int first_failed; /* index of the child that failed first in time, for good; -1: none did */
 	bool timed_out;
-	bool guard_lost; /* whoever we worked for was killed */
+	bool look_stopped; /* launch_watch.look said so */
+	bool guard_lost;   /* whoever we worked for was killed */
 };
 
 /*

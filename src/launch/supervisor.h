@@ -52,6 +52,7 @@ struct supervisor {
 	bool killing;        /* nobody is asked any more */
 	uint64_t kill_at;    /* when the children get SIGKILL; CLOCK_NEVER: not */
 	uint64_t tick_at;    /* when LAUNCH_TICK is told; CLOCK_NEVER: not */
+	uint64_t look_at;    /* when launch_watch.look is called; CLOCK_NEVER: not */
 	uint64_t timeout_at; /* CLOCK_NEVER: no limit */
 	uint64_t asked_at;   /* when we were last asked to stop; 0: never */
 	int asked_by;        /* by which signal */
@@ -75,6 +76,7 @@ enum { SOURCE_SIGNALS, SOURCE_GUARD };
 
 enum { GRACE_MS = 5000 }; /* from SIGTERM to SIGKILL */
 
+/* Tell whoever watches; what all events have in common is filled in. */
 void supervisor_tell(const struct supervisor *s, struct launch_event event);
 
 /* The living child of this pid; s->count: none. */

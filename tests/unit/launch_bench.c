@@ -2,6 +2,7 @@
 #include "launch_bench.h"
 
 #include "base/cpulist.h"
+#include "launch/clock.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -84,6 +85,7 @@ static bool same_mask(const sigset_t *a, const sigset_t *b)
 }
 
 static struct outcome *outcome_now; /* a callback's context is const */
+static const struct bench *bench_now;
 
 static void tell(const struct launch_event *event, void *context)
 {
@@ -93,6 +95,14 @@ static void tell(const struct launch_event *event, void *context)
 	outcome_now->restarts += event->kind == LAUNCH_RESTARTS;
 }
 
+static uint64_t look(const struct launch_event *event, void *context, bool *ret_stop)
+{
+	assert_int_equal(event->kind, LAUNCH_LOOK);
+	assert_ptr_equal(context, outcome_now);
+	*ret_stop = ++outcome_now->looks == bench_now->stop_look;
+	return clock_in_ms(bench_now->look_ms);
+}
+
 /* The supervisor's process. */
 static int supervise(const struct bench *bench)
 {
@@ -100,7 +110,7 @@ static int supervise(const struct bench *bench)
 	const struct launch_program program = { bench->path ? bench->path : "/bin/sh",
 						bench->path ? bench->argv : shell_argv };
 	struct outcome *outcome = bench->outcome;
-	const struct launch_watch watch = { .tell = tell, .context = outcome };
+	const struct launch_watch watch = { .tell = tell, .context = outcome, .look = bench->look_ms ? look : NULL };
 	struct launch_child children[INSTANCES];
 	struct launch_end ends[INSTANCES];
 	char index[INSTANCES][8], dir[48];
@@ -109,6 +119,7 @@ static int supervise(const struct bench *bench)
 	sigset_t before, after;
 
 	outcome_now = outcome;
+	bench_now = bench;
 	(void)snprintf(dir, sizeof(dir), "DIR=%s", bench->dir);
 	for (unsigned i = 0; i < bench->count; i++) {
 		(void)snprintf(index[i], sizeof(index[i]), "I=%u", i);

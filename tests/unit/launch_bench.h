@@ -21,6 +21,7 @@ struct outcome {
 	char text[sizeof(((struct err *)0)->text)];
 	bool mask_restored;
 	unsigned restarts;     /* events of LAUNCH_RESTARTS */
+	unsigned looks;        /* calls of launch_watch.look */
 	unsigned told_started; /* children with a pid when launch_watch was told; 0: never told */
 };
 
@@ -38,6 +39,8 @@ struct bench {
 	struct launch_orders orders;
 	const char *unpinned; /* the variable in its place where the CPUs are not granted; NULL: no such environment */
 	int (*before)(void);  /* done in the supervisor first; may be NULL */
+	unsigned look_ms;     /* look as often; 0: never */
+	unsigned stop_look;   /* at this look stop all; 0: at none */
 };
 
 void bench_init(struct bench *bench, const char *script, size_t count);

@@ -67,6 +67,37 @@ static void one_that_recovers_has_not_failed(void **state)
 	bench_clear(&bench);
 }
 
+static void who_looks_is_called_when_it_wants_to_be(void **state)
+{
+	struct bench bench;
+
+	(void)state;
+	bench_init(&bench, "sleep 0.4", 2);
+	bench.look_ms = 50;
+	bench_start(&bench);
+	bench_finish(&bench);
+	assert_in_range(bench.outcome->looks, 3, 20); /* and after each start; a busy machine skips some */
+	assert_false(bench.outcome->went.look_stopped);
+	assert_int_equal(bench.outcome->first_failed, -1);
+	bench_clear(&bench);
+}
+
+static void who_looks_may_stop_all(void **state)
+{
+	struct bench bench;
+
+	(void)state;
+	bench_init(&bench, "case $I in 0) trap 'exit 0' TERM; sleep 60 & wait;; esac; exec sleep 60", 2);
+	bench.look_ms = 20;
+	bench.stop_look = 10;
+	bench_start(&bench);
+	bench_finish(&bench);
+	assert_true(bench.outcome->went.look_stopped);
+	assert_end(&bench, 0, 0, 0, 1);
+	assert_end(&bench, 1, -1, SIGTERM, 1);
+	bench_clear(&bench);
+}
+
 static void told_to_stop_nothing_is_started_again(void **state)
 {
 	struct bench bench;
@@ -238,6 +269,8 @@ int main(void)
 		cmocka_unit_test(kept_going_the_others_end_as_they_like),
 		cmocka_unit_test(restarts_are_counted_and_limited),
 		cmocka_unit_test(one_that_recovers_has_not_failed),
+		cmocka_unit_test(who_looks_is_called_when_it_wants_to_be),
+		cmocka_unit_test(who_looks_may_stop_all),
 		cmocka_unit_test(told_to_stop_nothing_is_started_again),
 		cmocka_unit_test(pauses_double_up_to_a_limit_and_calm_forgets),
 		cmocka_unit_test(when_the_time_is_over_all_are_stopped),

@@ -246,6 +246,8 @@ int observe_refresh(const struct observe_request *request, struct observation *o
 		r = cgroup_look(request, 1, root, &instance->cgroup);
 	if (r == 0)
 		r = cgroup_finish(request, root, &instance->cgroup);
+	if (r == 0 && *ret_read && is_short(&instance->cgroup))
+		r = heap_read(request, observation, main);
 	return r < 0 ? err_nomem(err) : 0;
 }
 

@@ -12,6 +12,8 @@ static void roll_threads(struct observed_process *process)
 	for (size_t i = 0; i < process->thread_count; i++) {
 		struct observed_thread *thread = &process->threads[i];
 
+		hwloc_bitmap_free(thread->before_os);
+		thread->before_os = NULL;
 		if (thread->gone) {
 			hwloc_bitmap_free(thread->allowed_os);
 			continue;

@@ -19,7 +19,17 @@ struct check_rule {
 	enum verdict (*test)(const struct finding_input *in, const struct report *report, struct check_say *say);
 	/* Is there anything to check? */
 	bool (*applies)(const struct finding_input *in);
+	enum sight sight;
 };
 
 /* Make the checks of one instance, whose findings are in the report already. Returns 0 or -ENOMEM. */
 int checks_make(const struct finding_input *in, struct report *report);
+
+/*
+ * The same of an instance that nobody saw, and `why`: only what was asked and granted is known. Its process is an empty
+ * one. Returns 0 or -ENOMEM.
+ */
+int checks_unseen(const struct finding_input *in, const char *why, struct report *report);
+
+/* The `i`th check's name, or NULL. */
+const char *check_name(size_t i);

@@ -4,6 +4,7 @@
 #include "base/array.h"
 #include "base/cleanup.h"
 #include "base/environ.h"
+#include "launch/launch.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -43,6 +44,30 @@ static bool is_planned(const struct finding_input *in)
 	return in->instance->planned.known;
 }
 
+/* What the kernel granted at the start, as far as fettle was there. */
+static bool cpus_refused(const struct finding_input *in, struct check_say *say)
+{
+	const struct launch_grant *grant = in->instance->grant;
+
+	if (!grant || !grant->affinity_unmet)
+		return false;
+	if (grant->affinity_error)
+		show(say, "sched_setaffinity: %s", strerror(-grant->affinity_error));
+	else
+		show(say, "sched_getaffinity, read back after binding: not what was asked");
+	return true;
+}
+
+static void add_granted(const struct finding_input *in, hwloc_const_bitmap_t allowed, struct check_say *say)
+{
+	const struct launch_grant *grant = in->instance->grant;
+
+	if (grant && grant->affinity_granted)
+		allowed = grant->affinity_granted;
+	if (allowed)
+		finding_list(&say->granted, allowed);
+}
+
 static enum verdict cpu_binding(const struct finding_input *in, const struct report *report, struct check_say *say)
 {
 	cleanup_bitmap hwloc_bitmap_t granted = hwloc_bitmap_alloc(), seen = hwloc_bitmap_alloc();
@@ -62,9 +87,14 @@ static enum verdict cpu_binding(const struct finding_input *in, const struct rep
 		(void)hwloc_bitmap_or(granted, granted, walk.thread->allowed_os);
 	}
 	finding_list(&say->asked, in->instance->planned.mask_os);
+	/* Where what was granted at the start is known, what may be used now is what was seen. */
+	if (in->instance->grant && in->instance->grant->affinity_granted)
+		(void)hwloc_bitmap_or(seen, seen, granted);
 	finding_list(&say->seen, seen);
+	add_granted(in, all && (known == all || found(in, report, "cpu-escaped")) ? granted : NULL, say);
+	if (cpus_refused(in, say))
+		return VERDICT_DIFFERS;
 	if (found(in, report, "cpu-escaped")) {
-		finding_list(&say->granted, granted);
 		show(say, "see cpu-escaped");
 		return VERDICT_DIFFERS;
 	}
@@ -73,10 +103,12 @@ static enum verdict cpu_binding(const struct finding_input *in, const struct rep
 		     (int)in->main->pid);
 		return VERDICT_UNKNOWN;
 	}
-	finding_list(&say->granted, granted);
 	show(say, "/proc/%d/task and its children's, status of %u threads: Cpus_allowed_list", (int)in->main->pid, all);
 	return VERDICT_MET;
 }
+
+/* Less of a window shows whether threads are there, hardly what they do. */
+enum { SHORT_MS = 400 };
 
 static enum verdict threads(const struct finding_input *in, const struct report *report, struct check_say *say)
 {
@@ -93,7 +125,10 @@ static enum verdict threads(const struct finding_input *in, const struct report 
 		return VERDICT_DIFFERS;
 	if (count == planned)
 		return VERDICT_MET;
-	show(say, "the others may have had nothing to do: look again when the program computes");
+	if (in->window_ms < SHORT_MS)
+		show(say, "that is too short a time to tell who computes");
+	else
+		show(say, "the others may have had nothing to do: look again when the program computes");
 	return VERDICT_UNKNOWN;
 }
 
@@ -105,11 +140,17 @@ static bool has_policy(const struct finding_input *in)
 static enum verdict memory(const struct finding_input *in, const struct report *report, struct check_say *say)
 {
 	const struct planned *planned = &in->instance->planned;
+	const struct launch_grant *grant = in->instance->grant;
 
 	text_add(&say->asked, "%s", memory_policy_words[planned->memory_policy]);
 	if (!hwloc_bitmap_iszero(planned->nodes_os)) {
 		text_add(&say->asked, ":");
 		finding_list(&say->asked, planned->nodes_os);
+	}
+	if (grant && grant->memory_error) {
+		text_add(&say->granted, "%s", memory_policy_words[grant->memory_granted]);
+		show(say, "set_mempolicy: %s", strerror(-grant->memory_error));
+		return VERDICT_DIFFERS;
 	}
 	if (!in->main->pages_known) {
 		show(say, "/proc/%d/numa_maps could not be read", (int)in->main->pid);
@@ -128,7 +169,8 @@ static enum verdict memory(const struct finding_input *in, const struct report *
 
 static bool has_preload(const struct finding_input *in)
 {
-	return in->main->environment && finding_variable(in, "LD_PRELOAD");
+	return in->main->environment ? finding_variable(in, "LD_PRELOAD") != NULL
+				     : in->instance->planned.preloads.count > 0;
 }
 
 static enum verdict preload(const struct finding_input *in, const struct report *report, struct check_say *say)
@@ -136,7 +178,14 @@ static enum verdict preload(const struct finding_input *in, const struct report 
 	bool all = true;
 
 	(void)report;
-	text_add(&say->asked, "%s", finding_variable(in, "LD_PRELOAD"));
+	if (in->main->environment)
+		text_add(&say->asked, "%s", finding_variable(in, "LD_PRELOAD"));
+	for (size_t i = 0; !in->main->environment && i < in->instance->planned.preloads.count; i++)
+		text_add(&say->asked, "%s%s", i ? ":" : "", in->instance->planned.preloads.items[i]);
+	if (!in->main->environment) {
+		show(say, "/proc/%d/environ could not be read", (int)in->main->pid);
+		return VERDICT_UNKNOWN;
+	}
 	if (!in->main->objects_known) {
 		show(say, "/proc/%d/maps could not be read", (int)in->main->pid);
 		return VERDICT_UNKNOWN;
@@ -229,11 +278,16 @@ static enum verdict environment(const struct finding_input *in, const struct rep
 }
 
 static const struct check_rule rules[] = {
-	{ "cpu-binding", cpu_binding, is_bound },   { "threads", threads, is_planned },
-	{ "memory", memory, has_policy },           { "preload", preload, has_preload },
-	{ "allocator", allocator, is_dynamic },     { "openmp", openmp, has_openmp },
-	{ "environment", environment, is_planned },
+	{ "cpu-binding", cpu_binding, is_bound, SIGHT_ONCE },   { "threads", threads, is_planned, SIGHT_OFTEN },
+	{ "memory", memory, has_policy, SIGHT_ONCE },           { "preload", preload, has_preload, SIGHT_LAST },
+	{ "allocator", allocator, is_dynamic, SIGHT_LAST },     { "openmp", openmp, has_openmp, SIGHT_LAST },
+	{ "environment", environment, is_planned, SIGHT_LAST },
 };
+
+const char *check_name(size_t i)
+{
+	return i < ARRAY_SIZE(rules) ? rules[i].name : NULL;
+}
 
 /* What a text holds; NULL when it is empty. */
 static char *take(struct text *text, bool *failed)
@@ -246,7 +300,17 @@ static char *take(struct text *text, bool *failed)
 	return taken;
 }
 
-static int apply(const struct check_rule *rule, const struct finding_input *in, struct report *report)
+/* NULL: it was seen. */
+static int unseen(const char *why, struct check_say *say)
+{
+	if (!why)
+		return 0;
+	text_clear(&say->seen);
+	words_clear(&say->evidence);
+	return words_add(&say->evidence, why);
+}
+
+static int apply(const struct check_rule *rule, const struct finding_input *in, const char *why, struct report *report)
 {
 	struct check *grown = array_grow(report->checks, &report->check_capacity, report->check_count, sizeof(*grown));
 	struct check_say say = { .failed = false };
@@ -255,8 +319,13 @@ static int apply(const struct check_rule *rule, const struct finding_input *in, 
 		return -ENOMEM;
 	report->checks = grown;
 	grown += report->check_count;
-	*grown = (struct check){ .name = rule->name, .instance = in->instance_idx };
+	*grown = (struct check){ .name = rule->name, .sight = rule->sight, .instance = in->instance_idx, .looks = 1 };
 	grown->verdict = rule->test(in, report, &say);
+	/* What was refused at the start is known without. */
+	if (grown->verdict != VERDICT_DIFFERS && unseen(why, &say) < 0)
+		say.failed = true;
+	if (why && grown->verdict == VERDICT_MET)
+		grown->verdict = VERDICT_UNKNOWN;
 	say.failed |= say.asked.failed || say.granted.failed || say.seen.failed;
 	grown->asked = take(&say.asked, &say.failed);
 	grown->granted = take(&say.granted, &say.failed);
@@ -266,13 +335,23 @@ static int apply(const struct check_rule *rule, const struct finding_input *in, 
 	return say.failed ? -ENOMEM : 0;
 }
 
-int checks_make(const struct finding_input *in, struct report *report)
+static int make(const struct finding_input *in, const char *why, struct report *report)
 {
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(rules); i++) {
 		if (rules[i].applies(in))
-			r = apply(&rules[i], in, report);
+			r = apply(&rules[i], in, why, report);
 	}
 	return r;
+}
+
+int checks_make(const struct finding_input *in, struct report *report)
+{
+	return make(in, NULL, report);
+}
+
+int checks_unseen(const struct finding_input *in, const char *why, struct report *report)
+{
+	return make(in, why, report);
 }

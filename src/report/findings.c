@@ -50,6 +50,16 @@ static bool may_speak(const struct finding_rule *rule, const struct finding_inpu
 	return in->window_ms >= rule->window_ms;
 }
 
+/* One that needs a window is about load, which comes and goes; what is mapped is known better the later it is looked
+ * at.
+ */
+static enum sight sight_of(const struct finding_rule *rule, enum severity severity)
+{
+	if (rule->window_ms && severity != SEVERITY_ERROR)
+		return SIGHT_OFTEN;
+	return rule->needs & NEEDS_OBJECTS ? SIGHT_LAST : SIGHT_ONCE;
+}
+
 static int add_finding(struct report *report, const struct finding_rule *rule, const struct finding_input *in,
 		       struct finding_say *say)
 {
@@ -62,7 +72,9 @@ static int add_finding(struct report *report, const struct finding_rule *rule, c
 	grown += report->finding_count++;
 	*grown = (struct finding){ .id = rule->id,
 				   .severity = say->severity,
+				   .sight = sight_of(rule, say->severity),
 				   .instance = in->instance_idx,
+				   .looks = 1,
 				   .text = fill(rule->text, &say->detail),
 				   .remedy = rule->remedy ? fill(rule->remedy, &say->remedy) : NULL,
 				   .evidence = say->evidence };
@@ -86,7 +98,7 @@ static int apply(struct report *report, const struct finding_rule *rule, const s
 }
 
 /* Worst first; within one weight as the tables have them. */
-static void sort(struct report *report)
+void report_sort(struct report *report)
 {
 	for (size_t i = 1; i < report->finding_count; i++) {
 		const struct finding moved = report->findings[i];
@@ -121,6 +133,9 @@ int report_make(const struct report_input *input, struct report **ret_report, st
 	for (size_t i = 0; r == 0 && i < input->observation->instance_count; i++) {
 		const struct finding_input in = look_at(input, i);
 
+		if (in.instance->ended)
+			continue;
+
 		for (size_t t = 0; r == 0 && t < ARRAY_SIZE(tables); t++) {
 			for (size_t k = 0; r == 0 && k < tables[t]->count; k++)
 				r = apply(report, &tables[t]->rows[k], &in);
@@ -130,29 +145,52 @@ int report_make(const struct report_input *input, struct report **ret_report, st
 	}
 	if (r < 0)
 		return err_nomem(err);
-	sort(report);
+	report_sort(report);
 	*ret_report = TAKE(report);
 	return 0;
 }
 
-void report_free(struct report *report)
+void finding_clear(struct finding *finding)
 {
-	if (!report)
-		return;
-	for (size_t i = 0; i < report->finding_count; i++) {
-		free(report->findings[i].text);
-		free(report->findings[i].remedy);
-		words_clear(&report->findings[i].evidence);
-	}
-	for (size_t i = 0; i < report->check_count; i++) {
-		free(report->checks[i].asked);
-		free(report->checks[i].granted);
-		free(report->checks[i].seen);
-		words_clear(&report->checks[i].evidence);
-	}
+	free(finding->text);
+	free(finding->remedy);
+	words_clear(&finding->evidence);
+}
+
+void check_clear(struct check *check)
+{
+	free(check->asked);
+	free(check->granted);
+	free(check->seen);
+	words_clear(&check->evidence);
+}
+
+void report_clear(struct report *report)
+{
+	for (size_t i = 0; i < report->finding_count; i++)
+		finding_clear(&report->findings[i]);
+	for (size_t i = 0; i < report->check_count; i++)
+		check_clear(&report->checks[i]);
 	free(report->findings);
 	free(report->checks);
+	*report = (struct report){ .findings = NULL };
+}
+
+void report_free(struct report *report)
+{
+	if (report)
+		report_clear(report);
 	free(report);
+}
+
+const char *report_name(size_t i)
+{
+	for (size_t t = 0; t < ARRAY_SIZE(tables); t++) {
+		if (i < tables[t]->count)
+			return tables[t]->rows[i].id;
+		i -= tables[t]->count;
+	}
+	return check_name(i);
 }
 
 size_t report_count(const struct report *report, enum severity severity)

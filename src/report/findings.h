@@ -27,11 +27,20 @@ extern const char *const severity_words[SEVERITY_COUNT];
 enum verdict { VERDICT_DIFFERS, VERDICT_UNKNOWN, VERDICT_MET, VERDICT_COUNT };
 extern const char *const verdict_words[VERDICT_COUNT];
 
+/* How often something must be seen in a run that is looked at again and again, to be told of it. */
+enum sight {
+	SIGHT_ONCE,  /* it happened */
+	SIGHT_LAST,  /* what was seen last counts: a program may not have been ready before */
+	SIGHT_OFTEN, /* it comes and goes: in a fifth of the looks that could tell */
+};
+
 /* All texts are owned. */
 struct finding {
 	const char *id;
 	enum severity severity;
-	int instance; /* index in observation->instances */
+	enum sight sight;
+	int instance;   /* index in observation->instances; put together (gather.h): the plan's; -1: of all */
+	unsigned looks; /* that saw it; 1 where there is one */
 	char *text;
 	struct words evidence;
 	char *remedy; /* the exact option or command; NULL: there is none */
@@ -39,7 +48,9 @@ struct finding {
 
 struct check {
 	const char *name;
-	int instance;
+	enum sight sight;
+	int instance; /* as that of a finding */
+	unsigned looks;
 	char *asked, *granted, *seen; /* NULL: nothing was, or it is not known */
 	enum verdict verdict;
 	struct words evidence; /* of an unknown one: why */
@@ -66,6 +77,17 @@ static inline void report_free_(struct report **report)
 	report_free(*report);
 }
 #define cleanup_report cleanup_(report_free_)
+
+/* Free what it holds. */
+void finding_clear(struct finding *finding);
+void check_clear(struct check *check);
+void report_clear(struct report *report);
+
+/* Put findings in order: worst first, else as they are. */
+void report_sort(struct report *report);
+
+/* The `i`th of all names there are, ids of findings and names of checks; NULL: there are fewer. */
+const char *report_name(size_t i);
 
 /* Findings of this weight. */
 size_t report_count(const struct report *report, enum severity severity);

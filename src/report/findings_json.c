@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The document of schema fettle.report/1. */
-#include "report/findings.h"
+#include "report/report_json.h"
 
 #include "base/json.h"
 #include "observe/observation.h"
@@ -34,9 +34,14 @@ static json_t *finished(json_t *object, int r)
 }
 
 /* The instance's index as the plan counts it, not its place in the observation. */
-static json_t *instance_number(const struct observation *observation, int instance)
+static int instance_number(const struct observation *observation, int instance)
 {
-	return json_integer(observation->instances[instance].planned.index);
+	return (int)observation->instances[instance].planned.index;
+}
+
+static json_t *number_to_json(int instance)
+{
+	return instance < 0 ? json_null() : json_integer(instance);
 }
 
 static json_t *planned_to_json(const struct planned *planned)
@@ -209,8 +214,9 @@ static json_t *process_to_json(const struct observation *observation, const stru
 
 	r |= json_object_set_new(object, "parent", json_integer(process->parent));
 	r |= json_object_set_new(object, "instance",
-				 process->instance_idx < 0 ? json_null()
-							   : instance_number(observation, process->instance_idx));
+				 process->instance_idx < 0
+					 ? json_null()
+					 : json_integer(instance_number(observation, process->instance_idx)));
 	r |= json_object_set_new(object, "command", any_or_null(process->command));
 	for (size_t i = 0; i < process->thread_count; i++) {
 		if (!process->threads[i].gone)
@@ -272,12 +278,12 @@ static json_t *instance_to_json(const struct observation *observation, size_t i)
 	return finished(object, r);
 }
 
-static json_t *check_to_json(const struct observation *observation, const struct check *check)
+json_t *check_to_json(const struct check *check, int instance)
 {
 	json_t *object = json_object();
 	int r = json_object_set_new(object, "check", json_string(check->name));
 
-	r |= json_object_set_new(object, "instance", instance_number(observation, check->instance));
+	r |= json_object_set_new(object, "instance", number_to_json(instance));
 	r |= json_object_set_new(object, "asked", any_or_null(check->asked));
 	r |= json_object_set_new(object, "granted", any_or_null(check->granted));
 	r |= json_object_set_new(object, "seen", any_or_null(check->seen));
@@ -286,20 +292,20 @@ static json_t *check_to_json(const struct observation *observation, const struct
 	return finished(object, r);
 }
 
-static json_t *finding_to_json(const struct observation *observation, const struct finding *finding)
+json_t *finding_to_json(const struct finding *finding, int instance)
 {
 	json_t *object = json_object();
 	int r = json_object_set_new(object, "id", json_string(finding->id));
 
 	r |= json_object_set_new(object, "severity", json_string(severity_words[finding->severity]));
-	r |= json_object_set_new(object, "instance", instance_number(observation, finding->instance));
+	r |= json_object_set_new(object, "instance", number_to_json(instance));
 	r |= json_object_set_new(object, "text", json_any_text(finding->text));
 	r |= json_object_set_new(object, "evidence", words_to_json(&finding->evidence));
 	r |= json_object_set_new(object, "remedy", any_or_null(finding->remedy));
 	return finished(object, r);
 }
 
-static json_t *gap_to_json(const struct observed_gap *gap)
+json_t *gap_to_json(const struct observed_gap *gap)
 {
 	json_t *object = json_object();
 	int r = json_object_set_new(object, "path", json_any_text(gap->path));
@@ -319,9 +325,13 @@ json_t *report_to_json(const struct report *report, const struct report_input *i
 	for (size_t i = 0; i < observation->instance_count; i++)
 		r |= json_array_append_new(instances, instance_to_json(observation, i));
 	for (size_t i = 0; i < report->check_count; i++)
-		r |= json_array_append_new(checks, check_to_json(observation, &report->checks[i]));
+		r |= json_array_append_new(
+			checks,
+			check_to_json(&report->checks[i], instance_number(observation, report->checks[i].instance)));
 	for (size_t i = 0; i < report->finding_count; i++)
-		r |= json_array_append_new(findings, finding_to_json(observation, &report->findings[i]));
+		r |= json_array_append_new(findings,
+					   finding_to_json(&report->findings[i],
+							   instance_number(observation, report->findings[i].instance)));
 	for (size_t i = 0; i < observation->process_count; i++) {
 		if (!observation->processes[i].gone)
 			r |= json_array_append_new(processes, process_to_json(observation, &observation->processes[i]));

@@ -3,6 +3,7 @@
 #include "report/finding_rule.h"
 
 #include "base/cleanup.h"
+#include "launch/launch.h"
 #include "machine/machine.h"
 
 #include <string.h>
@@ -192,7 +193,13 @@ static bool hoards(const struct finding_input *in, struct finding_say *say)
 static bool policy_refused(const struct finding_input *in, struct finding_say *say)
 {
 	const struct planned *planned = &in->instance->planned;
+	const struct launch_grant *grant = in->instance->grant;
 
+	if (grant && grant->memory_error) {
+		text_add(&say->detail, "%s", memory_policy_words[grant->memory_asked]);
+		finding_show(say, "set_mempolicy, when it was started: %s", strerror(-grant->memory_error));
+		return true;
+	}
 	if (planned->memory_policy == MEMORY_NONE || planned->memory_policy == MEMORY_LOCAL ||
 	    strcmp(in->main->memory_policy, "default") != 0)
 		return false;

@@ -63,8 +63,8 @@ void completion_words(struct text *text, const char *words)
 
 static void list_option(const struct command *command, const struct option *option, struct text *text)
 {
-	text_add(text, "%s --%s%s%s\n", command ? command->name : "fettle", option->name, option->argument ? " " : "",
-		 option->argument ? option->argument : "");
+	text_add(text, "%s --%s%s%s\n", command ? command->name : "fettle", option->name,
+		 option_takes_value(option) ? " " : "", option_takes_value(option) ? option->argument : "");
 }
 
 /* One line an option, for the check that holds tables, man pages and completions together. */

@@ -19,3 +19,6 @@ extern const struct colour colour_none;
  * empty (https://no-color.org) or TERM is unset or "dumb".
  */
 const struct colour *colour_of(const struct options *options);
+
+/* The same for what goes to standard error. */
+const struct colour *colour_of_stderr(void);

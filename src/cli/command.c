@@ -74,10 +74,10 @@ static const struct option_table *const plan_tables[] = {
 	&planning_options, &instance_options, &settings_options, &purpose_options, &plan_options, &machine_options,
 	&picture_options,  &common_options,   &cache_options,    &help_options,    NULL
 };
-static const struct option_table *const run_tables[] = {
-	&planning_options, &instance_options, &settings_options, &purpose_options, &run_options, &supervision_options,
-	&machine_options,  &common_options,   &cache_options,    &help_options,    NULL
-};
+static const struct option_table *const run_tables[] = { &planning_options,  &instance_options, &settings_options,
+							 &purpose_options,   &run_options,      &supervision_options,
+							 &verifying_options, &machine_options,  &common_options,
+							 &cache_options,     &help_options,     NULL };
 static const struct option_table *const inspect_tables[] = { &inspect_options, &common_options, &help_options, NULL };
 static const struct option_table *const onednn_tables[] = {
 	&onednn_options, &planning_options, &instance_options, &settings_options, &common_options, &help_options, NULL

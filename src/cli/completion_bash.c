@@ -38,13 +38,13 @@ static const char TAIL[] =
 
 static void skip_value(const struct option *option, struct text *text)
 {
-	if (option->argument)
+	if (option_takes_value(option))
 		text_add(text, "\t\t--%s) ((i++)) ;;\n", option->name);
 }
 
 static void complete_value(const struct option *option, struct text *text)
 {
-	if (!option->argument)
+	if (!option_takes_value(option))
 		return;
 	text_add(text, "\t--%s) ", option->name);
 	if (option->kind == OPTION_FILE)

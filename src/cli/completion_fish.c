@@ -13,7 +13,7 @@ static void add_option(const struct command *command, const struct option *optio
 	text_add(text, "' -l %s", option->name);
 	if (option->letter)
 		text_add(text, " -s %c", option->letter);
-	if (option->argument)
+	if (option_takes_value(option))
 		text_add(text, option->kind == OPTION_FILE ? " -r -F" : " -x");
 	if (option->kind == OPTION_CHOICE) {
 		text_add(text, " -a '");

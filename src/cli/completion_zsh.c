@@ -8,11 +8,13 @@ static void add_option(const struct command *command, const struct option *optio
 {
 	(void)command;
 	text_add(text, " \\\n\t\t'%s--%s%s[", option->kind == OPTION_TEXTS ? "*" : "", option->name,
-		 option->argument ? "=" : "");
+		 option_takes_value(option) ? "="
+		 : option->argument         ? "=-"
+					    : "");
 	completion_words(text, option->help);
 	text_add(text, "]");
 	if (option->argument) {
-		text_add(text, ":");
+		text_add(text, option_takes_value(option) ? ":" : "::");
 		completion_words(text, option->argument);
 		text_add(text, ":");
 	}

@@ -161,6 +161,7 @@ static int take_value(const struct option *option, const char *value, void *opti
 		*(const char **)where = value;
 		return 0;
 	case OPTION_WORD:
+	case OPTION_MAYBE:
 		*(const char **)where = value;
 		return 0;
 	case OPTION_TEXTS:
@@ -265,7 +266,11 @@ static int parse_long(struct parser *parser, const char *word, struct err *err)
 	}
 	if (option->kind == OPTION_FLAG && value)
 		return err_set(err, -EINVAL, "option '--%s' takes no value, got '%s'", option->name, value);
-	if (option->kind != OPTION_FLAG && !value) {
+	if (option->kind == OPTION_MAYBE && value && !*value)
+		return err_set(err, -EINVAL, "option '--%s': the value is empty", option->name);
+	if (option->kind == OPTION_MAYBE && !value) {
+		value = "";
+	} else if (option->kind != OPTION_FLAG && !value) {
 		if (parser->next == parser->argc)
 			return err_set(err, -EINVAL, "option '--%s' needs a value: --%s %s", option->name, option->name,
 				       option->argument);

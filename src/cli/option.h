@@ -34,6 +34,7 @@ enum option_kind {
 	OPTION_WORD,    /* const char *, may be empty */
 	OPTION_FILE,    /* const char *, a path: completed as one */
 	OPTION_TEXTS,   /* struct option_texts: may be repeated */
+	OPTION_MAYBE,   /* const char *: a value may follow a '=', and never as the next word; "" where none does */
 };
 
 struct option_texts {
@@ -43,7 +44,7 @@ struct option_texts {
 
 struct option {
 	const char *name;     /* without the dashes */
-	const char *argument; /* what the value is called in the help; NULL for a flag */
+	const char *argument; /* what the value is called in the help, of a MAYBE with its '='; NULL for a flag */
 	const char *help;     /* one line; NULL: hidden */
 	enum option_kind kind;
 	char letter;              /* short form; 0: none */
@@ -84,6 +85,12 @@ struct option_found {
  */
 int option_parse(const struct option_table *const *tables, const char *command, int argc, const char *const *argv,
 		 void *options, struct option_found *ret_found, struct err *err);
+
+/* Must a value follow? */
+static inline bool option_takes_value(const struct option *option)
+{
+	return option->argument && option->kind != OPTION_MAYBE;
+}
 
 /* The option of this name that was given, or NULL. */
 const struct option_given *option_given(const struct option_found *found, const char *name);

@@ -44,7 +44,9 @@ static void help_row(const struct option *option, struct text *text)
 		text_add(text, "  -%c, --%s", option->letter, option->name);
 	else
 		text_add(text, "  --%s", option->name);
-	if (option->argument)
+	if (option->kind == OPTION_MAYBE)
+		text_add(text, "[%s]", option->argument);
+	else if (option->argument)
 		text_add(text, " %s", option->argument);
 	used = text->length - start;
 	if (used + 2 > HELP_COLUMN)

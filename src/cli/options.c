@@ -92,9 +92,17 @@ static const struct option supervision_rows[] = {
 	  .offset = AT(supervision.log_prefix) },
 	{ "collect", "REGEX", "the number in its (...), from each instance's output", OPTION_TEXT,
 	  .offset = AT(supervision.collect) },
-	{ "report", "FILE", "write there how it went, as JSON", OPTION_FILE, .offset = AT(supervision.report) },
 };
 TABLE(supervision_options, "Supervision", supervision_rows);
+
+static const struct option verifying_rows[] = {
+	{ "verify", NULL, "look on, and say at the end what is not as planned", OPTION_FLAG,
+	  .offset = AT(supervision.verify) },
+	{ "require", "=ID,...", "exit with 3 when that is not as planned; start: stop it in its first seconds",
+	  OPTION_MAYBE, .offset = AT(supervision.require) },
+	{ "report", "FILE", "write there how it went, as JSON", OPTION_FILE, .offset = AT(supervision.report) },
+};
+TABLE(verifying_options, "Verifying", verifying_rows);
 
 static const struct option cache_rows[] = {
 	{ "no-cache", NULL, "find everything out anew, and remember nothing", OPTION_FLAG, .offset = AT(no_cache) },

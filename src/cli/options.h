@@ -23,6 +23,8 @@ struct supervision {
 	const char *log_dir, *log_prefix;
 	const char *collect; /* a regular expression */
 	const char *report;
+	bool verify;
+	const char *require; /* ids with commas between; "": whatever matters */
 };
 
 struct options {
@@ -67,6 +69,7 @@ extern const struct option_table picture_options;     /* --svg */
 extern const struct option_table planning_options;    /* the request */
 extern const struct option_table instance_options;    /* --instance, --each */
 extern const struct option_table supervision_options; /* --fail, --timeout ... */
+extern const struct option_table verifying_options;   /* --verify, --require, --report */
 extern const struct option_table cache_options;       /* --no-cache */
 extern const struct option_table settings_options;    /* --set, --unset, --no */
 extern const struct option_table purpose_options;     /* --for, --profile */

@@ -4,11 +4,16 @@
 #include "base/cleanup.h"
 #include "base/err.h"
 #include "base/sysroot.h"
-#include "cli/options.h"
+#include "base/text.h"
+#include "cli/colour.h"
+#include "cli/command.h"
 #include "cli/plan_document.h"
 #include "cli/run_table.h"
+#include "cli/run_watch.h"
 #include "cli/start.h"
+#include "cli/verify_text.h"
 #include "launch/clock.h"
+#include "observe/observation.h"
 #include "plan/plan.h"
 #include "report/run.h"
 
@@ -36,7 +41,7 @@ int run_result_begin(const struct options *options, size_t count, struct run_res
 
 	*result = (struct run_result){ .report = OUTPUT_FILE_INIT, .begin_ns = clock_now_ns(), .count = count };
 	result->table = !options->quiet && (count > 1 || options->verbose || options->supervision.collect);
-	if (!result->table && !report)
+	if (!result->table && !run_watch_is_asked(options))
 		return 0;
 	result->starts = calloc(count, sizeof(*result->starts));
 	result->ends = calloc(count, sizeof(*result->ends));
@@ -117,8 +122,41 @@ static int write_report(struct run_result *result, const struct options *options
 	return r < 0 ? r : output_commit(&result->report, err);
 }
 
+/* What --verify shows. */
+static void show(const struct options *options, const struct report *report, size_t instances)
+{
+	cleanup_text struct text text = TEXT_INIT;
+
+	verify_text(report, instances, options->quiet, options->verbose, colour_of_stderr(), &text);
+	if (text.data && !text.failed)
+		(void)output_bytes(STDERR_FILENO, text.data, text.length);
+}
+
+/* What --require says; one line at most. True: something is not as required. */
+static bool tell_required(const struct options *options, const struct run_watch *watch)
+{
+	const struct report *report = &watch->gathered.report;
+	cleanup_free char *words = NULL;
+	struct required required;
+
+	if (watch->unmet) /* that was said when it was seen */
+		return true;
+	if (require_unmet(&watch->require, report, &required)) {
+		words = required_words(&required,
+				       required.finding ? required.finding->instance : required.check->instance);
+		output_line("not as required: %s", words ? words : "memory ran out");
+		return true;
+	}
+	if (!options->quiet && !options->supervision.verify && require_unknown(&watch->require, report, &required)) {
+		words = required_words(&required, required.check->instance);
+		output_line("required, and not known: %s", words ? words : "memory ran out");
+	}
+	return false;
+}
+
 int run_result_tell(struct run_result *result, const struct options *options, const struct start *start,
-		    const struct launch_end *ends, const struct launch_outcome *outcome, int exit_code, struct err *err)
+		    const struct launch_end *ends, const struct launch_outcome *outcome, struct run_watch *watch,
+		    int *exit_code, struct err *err)
 {
 	cleanup_free struct run_instance *instances = calloc(start->count, sizeof(*instances));
 	struct run run = { .instances = instances,
@@ -126,7 +164,9 @@ int run_result_tell(struct run_result *result, const struct options *options, co
 			   .wall_ns = clock_now_ns() - result->begin_ns,
 			   .collect = options->supervision.collect,
 			   .timed_out = outcome->timed_out,
-			   .exit_code = exit_code };
+			   .judged = &watch->gathered.report,
+			   .gaps = watch->observation ? watch->observation->gaps : NULL,
+			   .gap_count = watch->observation ? watch->observation->gap_count : 0 };
 	struct throttle_counts now = result->begin;
 
 	if (!result->starts)
@@ -138,7 +178,14 @@ int run_result_tell(struct run_result *result, const struct options *options, co
 	throttle_read(&result->throttle, &now);
 	run.throttle_known = throttle_between(&result->throttle, &result->begin, &now, &run.throttled_periods,
 					      &run.throttled_ns, &run.throttle_path);
+	if (run_add_throttled(&run, &watch->gathered.report, err) < 0)
+		return err->code;
 	if (result->table)
 		run_table_print(&run);
+	if (options->supervision.verify)
+		show(options, run.judged, start->count);
+	if (tell_required(options, watch) && *exit_code == EXIT_OK)
+		*exit_code = EXIT_DIFFERS;
+	run.exit_code = *exit_code;
 	return options->supervision.report ? write_report(result, options, start, &run, err) : 0;
 }

@@ -16,6 +16,7 @@ struct launch_end;
 struct launch_event;
 struct launch_outcome;
 struct options;
+struct run_watch;
 struct start;
 
 struct run_result {
@@ -34,7 +35,11 @@ void run_result_clear(struct run_result *result);
 /* A child starts for the first time, or ends. */
 void run_result_note(struct run_result *result, const struct launch_event *event);
 
-/* It is over: show the table, write the report. Returns 0 or -errno with one line. */
+/*
+ * It is over: show the table and what --verify and --require have to say, write the report. `watch` is finished;
+ * `*exit_code`, that of the program, becomes EXIT_DIFFERS where it was 0 and something required is not so. Returns 0 or
+ * -errno with one line.
+ */
 int run_result_tell(struct run_result *result, const struct options *options, const struct start *start,
-		    const struct launch_end *ends, const struct launch_outcome *outcome, int exit_code,
-		    struct err *err);
+		    const struct launch_end *ends, const struct launch_outcome *outcome, struct run_watch *watch,
+		    int *exit_code, struct err *err);

@@ -11,6 +11,7 @@
 #include "cli/progress.h"
 #include "cli/run_output.h"
 #include "cli/run_result.h"
+#include "cli/run_watch.h"
 #include "cli/run_words.h"
 #include "cli/start.h"
 #include "plan/plan.h"
@@ -24,7 +25,7 @@ bool supervise_is_asked(const struct invocation *invocation)
 	const struct supervision *asked = &invocation->options.supervision;
 
 	return invocation->tap || asked->timeout || asked->log_dir || asked->log_prefix || asked->collect ||
-	       asked->report || (asked->fail && strncmp(asked->fail, "restart", 7) == 0);
+	       run_watch_is_asked(&invocation->options) || (asked->fail && strncmp(asked->fail, "restart", 7) == 0);
 }
 
 static int read_fail(const char *word, struct launch_orders *orders, struct err *err)
@@ -53,10 +54,13 @@ int supervise_orders(const struct options *options, struct launch_orders *ret_or
 {
 	const struct supervision *asked = &options->supervision;
 	struct launch_orders orders = { .stagger_ms = asked->stagger_ms, .guard_fd = -1 };
+	cleanup_(require_clear) struct require require = { .asked = false };
 	int r = read_fail(asked->fail, &orders, err);
 
 	if (r == 0)
 		r = run_output_check(options, err);
+	if (r == 0)
+		r = require_parse(asked->require, &require, err);
 	if (r < 0)
 		return r;
 	if (asked->timeout)
@@ -71,6 +75,7 @@ struct telling {
 	const struct start *start;
 	struct progress progress;
 	struct run_result result;
+	struct run_watch watch;
 	unsigned restarts;
 };
 
@@ -102,6 +107,7 @@ static void tell(const struct launch_event *event, void *context)
 	case LAUNCH_STARTS:
 	case LAUNCH_ENDED:
 		run_result_note(&telling->result, event);
+		run_watch_note(&telling->watch, event);
 		break;
 	case LAUNCH_STARTED:
 		tell_refused(telling, event);
@@ -128,13 +134,29 @@ static void tell(const struct launch_event *event, void *context)
 	}
 }
 
-static int exit_code_of_ends(const struct start *start, const struct launch_end *ends, int first_failed)
+static uint64_t look(const struct launch_event *event, void *context, bool *ret_stop)
 {
-	const struct launch_end *end;
+	struct telling *telling = context;
+	const bool said = telling->watch.unmet != NULL;
+	const uint64_t next_ns = run_watch_look(&telling->watch, event, ret_stop);
 
-	if (first_failed < 0)
+	if (!said && telling->watch.unmet) {
+		progress_clear(&telling->progress);
+		output_line("not as required: %s; stopping (--require=start)", telling->watch.unmet);
+	}
+	return next_ns;
+}
+
+static int exit_code_of_ends(const struct start *start, const struct launch_end *ends,
+			     const struct launch_outcome *outcome)
+{
+	const int first_failed = outcome->first_failed;
+	const struct launch_end *end = first_failed < 0 ? NULL : &ends[first_failed];
+
+	if (outcome->look_stopped && (!end || end->stopped_by_us))
+		return EXIT_DIFFERS;
+	if (!end)
 		return EXIT_OK;
-	end = &ends[first_failed];
 	run_words_failed(start->children[first_failed].instance->index, end);
 	return end->signal ? EXIT_SIGNAL + end->signal : end->exit_code;
 }
@@ -143,7 +165,9 @@ static int exit_code_of_ends(const struct start *start, const struct launch_end 
 static int supervise_into(struct telling *telling, const struct launch_orders *orders, struct launch_end *ends)
 {
 	const struct start *start = telling->start;
-	const struct launch_watch watch = { .tell = tell, .context = telling };
+	const struct launch_watch watch = { .tell = tell,
+					    .context = telling,
+					    .look = telling->watch.wanted ? look : NULL };
 	struct launch_outcome outcome = { .first_failed = -1 };
 	struct err err = { 0 };
 	int exit_code, r;
@@ -153,8 +177,11 @@ static int supervise_into(struct telling *telling, const struct launch_orders *o
 	progress_clear(&telling->progress);
 	if (r < 0)
 		return output_failure(start_exit_code(r), &err);
-	exit_code = exit_code_of_ends(start, ends, outcome.first_failed);
-	r = run_result_tell(&telling->result, telling->options, start, ends, &outcome, exit_code, &err);
+	exit_code = exit_code_of_ends(start, ends, &outcome);
+	r = run_watch_finish(&telling->watch, ends, &err);
+	if (r == 0)
+		r = run_result_tell(&telling->result, telling->options, start, ends, &outcome, &telling->watch,
+				    &exit_code, &err);
 	if (r == 0)
 		return exit_code;
 	return output_failure(exit_code == EXIT_OK ? EXIT_OWN : exit_code, &err); /* the program's own comes first */
@@ -164,7 +191,10 @@ static int supervise_all(const struct options *options, const struct start *star
 			 bool terminal_is_ours)
 {
 	struct launch_end *ends = calloc(start->count, sizeof(*ends));
-	struct telling telling = { .options = options, .start = start, .result = { .report = OUTPUT_FILE_INIT } };
+	struct telling telling = { .options = options,
+				   .start = start,
+				   .result = { .report = OUTPUT_FILE_INIT },
+				   .watch = { .root = SYSROOT_INIT } };
 	struct err err = { 0 };
 	int exit_code;
 
@@ -174,11 +204,13 @@ static int supervise_all(const struct options *options, const struct start *star
 		(void)err_nomem(&err);
 		return output_failure(EXIT_OWN, &err);
 	}
-	if (run_result_begin(options, start->count, &telling.result, &err) < 0)
+	if (run_result_begin(options, start->count, &telling.result, &err) < 0 ||
+	    run_watch_begin(options, start, &telling.watch, &err) < 0)
 		exit_code = output_failure(EXIT_OWN, &err);
 	else
 		exit_code = supervise_into(&telling, orders, ends);
 	run_result_clear(&telling.result);
+	run_watch_clear(&telling.watch);
 	for (size_t i = 0; i < start->count; i++)
 		launch_grant_clear(&ends[i].grant);
 	free(ends);

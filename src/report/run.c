@@ -1,7 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "report/run.h"
 
+#include "base/array.h"
+#include "base/cleanup.h"
+#include "base/err.h"
 #include "base/json.h"
+#include "observe/observation.h"
+#include "report/report_json.h"
+
+#include <stdarg.h>
+#include <string.h>
 
 static double seconds(uint64_t ns)
 {
@@ -116,31 +124,76 @@ static json_t *sum_to_json(const struct run *run)
 	return object;
 }
 
-/* The one finding that the counters alone prove. */
-static json_t *findings_to_json(const struct run *run)
+static bool has_finding(const struct report *report, const char *id)
 {
-	json_t *findings = json_array();
-
-	if (run->throttle_known && run->throttled_periods &&
-	    json_array_append_new(
-		    findings,
-		    json_pack("{s:s, s:s, s:n, s:o, s:[o], s:s}", "id", "quota-throttled", "severity", "warning",
-			      "instance", "text",
-			      json_sprintf("the CPU quota held the instances back in %llu periods, for %.2f s",
-					   (unsigned long long)run->throttled_periods, seconds(run->throttled_ns)),
-			      "evidence",
-			      json_sprintf("%s: nr_throttled +%llu", run->throttle_path,
-					   (unsigned long long)run->throttled_periods),
-			      "remedy", "fewer threads (--threads), or a larger quota")) < 0) {
-		json_decref(findings);
-		return NULL;
+	for (size_t i = 0; i < report->finding_count; i++) {
+		if (strcmp(report->findings[i].id, id) == 0)
+			return true;
 	}
-	return findings;
+	return false;
+}
+
+static char *format(const char *form, ...) __attribute__((format(printf, 1, 2)));
+static char *format(const char *form, ...)
+{
+	char *text = NULL;
+	va_list args;
+
+	va_start(args, form);
+	if (vasprintf(&text, form, args) < 0)
+		text = NULL;
+	va_end(args);
+	return text;
+}
+
+int run_add_throttled(const struct run *run, struct report *report, struct err *err)
+{
+	static const char id[] = "quota-throttled";
+	struct finding *grown;
+
+	if (!run->throttle_known || !run->throttled_periods || has_finding(report, id))
+		return 0;
+	grown = array_grow(report->findings, &report->finding_capacity, report->finding_count, sizeof(*grown));
+	if (!grown)
+		return err_nomem(err);
+	report->findings = grown;
+	grown += report->finding_count++;
+	*grown = (struct finding){
+		.id = id,
+		.severity = SEVERITY_WARNING,
+		.instance = -1,
+		.looks = 1,
+		.text = format("the CPU quota held the instances back in %llu periods, for %.2f s",
+			       (unsigned long long)run->throttled_periods, seconds(run->throttled_ns)),
+		.remedy = strdup("fewer threads (--threads), or a larger quota"),
+	};
+	if (!grown->text || !grown->remedy ||
+	    words_take(&grown->evidence, format("%s: nr_throttled +%llu", run->throttle_path,
+						(unsigned long long)run->throttled_periods)) < 0)
+		return err_nomem(err);
+	report_sort(report);
+	return 0;
+}
+
+static int add_judged(const struct run *run, json_t *checks, json_t *findings, json_t *unknown)
+{
+	const struct report *judged = run->judged;
+	int r = 0;
+
+	for (size_t i = 0; judged && i < judged->check_count; i++)
+		r |= json_array_append_new(checks, check_to_json(&judged->checks[i], judged->checks[i].instance));
+	for (size_t i = 0; judged && i < judged->finding_count; i++)
+		r |= json_array_append_new(findings,
+					   finding_to_json(&judged->findings[i], judged->findings[i].instance));
+	for (size_t i = 0; i < run->gap_count; i++)
+		r |= json_array_append_new(unknown, gap_to_json(&run->gaps[i]));
+	return r;
 }
 
 json_t *run_to_json(const struct run *run, json_t *plan)
 {
 	json_t *object = json_object(), *instances = json_array(), *unknown = json_array();
+	json_t *checks = json_array(), *findings = json_array();
 	int r = instances && plan ? 0 : -1;
 
 	for (size_t i = 0; r == 0 && i < run->count; i++)
@@ -148,14 +201,15 @@ json_t *run_to_json(const struct run *run, json_t *plan)
 	if (!run->throttle_known)
 		r |= json_array_append_new(unknown, json_string("throttled_periods")) |
 		     json_array_append_new(unknown, json_string("throttled_s"));
+	r |= add_judged(run, checks, findings, unknown);
 	r |= json_object_set_new(object, "schema", json_string("fettle.report/1"));
 	r |= json_object_set_new(object, "plan", plan);
 	r |= json_object_set_new(object, "exit_code", json_integer(run->exit_code));
 	r |= json_object_set_new(object, "timed_out", json_boolean(run->timed_out));
 	r |= json_object_set_new(object, "instances", instances);
 	r |= json_object_set_new(object, "sum", sum_to_json(run));
-	r |= json_object_set_new(object, "checks", json_array());
-	r |= json_object_set_new(object, "findings", findings_to_json(run));
+	r |= json_object_set_new(object, "checks", checks);
+	r |= json_object_set_new(object, "findings", findings);
 	r |= json_object_set_new(object, "unknown", unknown);
 	if (r < 0) {
 		json_decref(object);

@@ -10,6 +10,10 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+struct err;
+struct observed_gap;
+struct report;
+
 struct run_instance {
 	unsigned index;
 	pid_t pid;     /* 0: never started */
@@ -33,7 +37,10 @@ struct run {
 	const char *throttle_path;                /* which file says so */
 	const char *collect;                      /* the pattern; NULL: nothing was collected */
 	bool timed_out;
-	int exit_code; /* of the run */
+	int exit_code;               /* of the run */
+	const struct report *judged; /* with the plan's indices (gather.h); NULL: nobody looked */
+	const struct observed_gap *gaps;
+	size_t gap_count;
 };
 
 /* All together. Of the numbers only those that were collected count. */
@@ -48,6 +55,12 @@ void run_sum(const struct run *run, struct run_sum *ret_sum);
 
 /* What part of its CPUs' time was used: 1 is all of it, of several threads a CPU more; negative: no time passed. */
 double run_share(uint64_t cpu_ns, unsigned cpus, uint64_t wall_ns);
+
+/*
+ * What the counters of the control group alone prove, if nobody has found it of an instance: that the quota held the
+ * run back. Added to `report`. Returns 0 or -ENOMEM.
+ */
+int run_add_throttled(const struct run *run, struct report *report, struct err *err);
 
 /* The report. Takes over `plan` (fettle.plan/1), whatever comes. NULL when memory ran out. */
 json_t *run_to_json(const struct run *run, json_t *plan);

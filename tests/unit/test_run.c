@@ -4,6 +4,7 @@
 #include "base/err.h"
 #include "base/sysroot.h"
 #include "machine/throttle.h"
+#include "report/findings.h"
 #include "report/run.h"
 #include "root_help.h"
 
@@ -97,19 +98,29 @@ static void the_report_says_null_where_nothing_is_known(void **state)
 
 static void a_run_that_was_throttled_has_the_finding_with_its_evidence(void **state)
 {
+	struct report judged = { .findings = NULL };
 	const struct run run = { .instances = two,
 				 .count = 1,
 				 .throttle_known = true,
 				 .throttled_periods = 7,
 				 .throttled_ns = 1500000000,
-				 .throttle_path = "/c/cpu.stat" };
-	json_t *report = run_to_json(&run, json_object());
-	json_t *evidence = at(report, "findings", 0, "evidence");
+				 .throttle_path = "/c/cpu.stat",
+				 .judged = &judged };
+	struct err err = { 0 };
+	json_t *report, *evidence;
 
 	(void)state;
+	assert_int_equal(run_add_throttled(&run, &judged, &err), 0);
+	/* Once is enough, whoever found it. */
+	assert_int_equal(run_add_throttled(&run, &judged, &err), 0);
+	report = run_to_json(&run, json_object());
+	evidence = at(report, "findings", 0, "evidence");
+	assert_int_equal(json_array_size(json_object_get(report, "findings")), 1);
+	assert_true(json_is_null(at(report, "findings", 0, "instance")));
 	assert_string_equal(json_string_value(at(report, "findings", 0, "id")), "quota-throttled");
 	assert_string_equal(json_string_value(json_array_get(evidence, 0)), "/c/cpu.stat: nr_throttled +7");
 	json_decref(report);
+	report_clear(&judged);
 }
 
 /* A root of one hierarchy with the group "/a/b", of version 1 or 2. */

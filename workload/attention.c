@@ -22,10 +22,8 @@ struct attention {
 
 static void *make(bool small)
 {
-	struct attention *a = calloc(1, sizeof(*a));
+	struct attention *a = net_zeroed(sizeof(*a));
 
-	if (!a)
-		net_die("out of memory");
 	a->batch = small ? 2 : 4;
 	a->tokens = small ? 12 : 128;
 	a->heads = small ? 2 : 8;

@@ -24,10 +24,8 @@ static const struct window same1 = { { 1, 1 }, { 0, 0 } }, same3 = { { 1, 1 }, {
 static void *make(bool small)
 {
 	const int width = small ? 8 : 64, wide = 4 * width;
-	struct cnn *cnn = calloc(1, sizeof(*cnn));
+	struct cnn *cnn = net_zeroed(sizeof(*cnn));
 
-	if (!cnn)
-		net_die("out of memory");
 	cnn->batch = 2;
 	cnn->side = small ? 32 : 224;
 	cnn->stem = weights_convolution(width, 3, 7, 7, 10);

@@ -145,7 +145,7 @@ struct tensor net_convolution_keep(struct net *net, const struct tensor *input, 
 	dnnl_convolution_desc_t desc;
 	dnnl_memory_t bias_values;
 	struct tensor output;
-	dnnl_dims_t dims;
+	dnnl_dims_t dims = { 0 };
 
 	result_dims(input, weights->dims[0], weights->dims + 2, window, dims);
 	target = data_desc(net, dims, dnnl_f32);
@@ -189,7 +189,7 @@ struct tensor net_max_pool(struct net *net, struct tensor *input, int kernel, st
 	dnnl_memory_desc_t target;
 	dnnl_pooling_desc_t desc;
 	struct tensor output;
-	dnnl_dims_t dims;
+	dnnl_dims_t dims = { 0 };
 
 	result_dims(input, input->desc.dims[1], kernels, window, dims);
 	if (net->reference) {

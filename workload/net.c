@@ -60,6 +60,11 @@ static void *take(size_t bytes)
 	return block;
 }
 
+void *net_zeroed(size_t bytes)
+{
+	return memset(take(bytes), 0, bytes);
+}
+
 static size_t count_of(int dim_count, const dnnl_dims_t dims)
 {
 	size_t count = 1;

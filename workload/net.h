@@ -51,6 +51,9 @@ float draw_between(struct draw *draw, float low, float high);
 void net_open(struct net *net);
 void net_close(struct net *net);
 
+/* Zeroed, and there. */
+void *net_zeroed(size_t bytes);
+
 _Noreturn void net_die(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* With the values undefined, or drawn from -scale to scale. The caller hands it to tensor_free(). */

@@ -23,10 +23,8 @@ struct speech {
 static void *make(bool small)
 {
 	const int width = small ? 8 : 32;
-	struct speech *speech = calloc(1, sizeof(*speech));
+	struct speech *speech = net_zeroed(sizeof(*speech));
 
-	if (!speech)
-		net_die("out of memory");
 	speech->each_step = small ? 1 : EACH_STEP;
 	speech->layers[0] = weights_convolution(width, 1, 1, 10, 200);
 	for (unsigned i = 1; i < LAYERS; i++)

@@ -8,7 +8,9 @@
 #include "cli/doctor_text.h"
 #include "cli/output.h"
 #include "cli/plan_document.h"
+#include "cli/prove_kept.h"
 #include "machine/host.h"
+#include "machine/machine.h"
 #include "machine/may.h"
 #include "report/doctor.h"
 #include "target/libraries.h"
@@ -19,16 +21,21 @@
 /* How long the machine is watched: 50 of the kernel's ticks. */
 enum { SAMPLE_MS = 500 };
 
-static char *as_json(const struct doctor *doctor)
+/* `proved`: what was kept of 'fettle prove', or NULL. */
+static char *as_json(const struct doctor *doctor, json_t *proved)
 {
 	json_t *document = doctor_to_json(doctor);
-	char *text = document ? json_document_text(document) : NULL;
+	char *text = NULL;
+
+	if (document && json_object_set(document, "proved", proved ? proved : json_null()) == 0)
+		text = json_document_text(document);
 
 	json_decref(document);
 	return text;
 }
 
-static char *as_text(const struct doctor *doctor, const struct libraries *libraries, const struct options *options)
+static char *as_text(const struct doctor *doctor, const struct libraries *libraries, const json_t *proved,
+		     const struct options *options)
 {
 	struct text text = TEXT_INIT;
 
@@ -36,6 +43,8 @@ static char *as_text(const struct doctor *doctor, const struct libraries *librar
 		doctor_text_summary(doctor, &text);
 	else
 		doctor_text(doctor, options->verbose, colour_of(options), &text);
+	if (!options->quiet)
+		doctor_proved_text(proved, &text);
 	if (!options->quiet && libraries && libraries->note)
 		text_add(&text, "%s\n", libraries->note);
 	return text_take(&text);
@@ -50,6 +59,7 @@ int cmd_doctor(struct invocation *invocation)
 	cleanup_free char *result = NULL;
 	struct doctor_input input = { .environment = (const char *const *)environ };
 	struct err err = { 0 };
+	json_t *proved;
 	int code;
 
 	if (invocation->word_count && options->machine && strcmp(options->machine, "live") != 0) {
@@ -66,7 +76,10 @@ int cmd_doctor(struct invocation *invocation)
 	input.libraries = libraries;
 	if (doctor_make(&input, &doctor, &err) < 0)
 		return output_failure(EXIT_FAILED, &err);
-	result = options->json ? as_json(doctor) : as_text(doctor, libraries, options);
+	/* What was measured was measured here. */
+	proved = decision.machine->source == MACHINE_LIVE ? prove_kept_load(decision.machine) : NULL;
+	result = options->json ? as_json(doctor, proved) : as_text(doctor, libraries, proved, options);
+	json_decref(proved);
 	code = output_result(invocation, result);
 	return code == EXIT_OK && options->require && doctor_count(doctor, DOCTOR_COSTS) ? EXIT_DIFFERS : code;
 }

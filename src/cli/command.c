@@ -64,6 +64,21 @@ static const struct option onednn_rows[] = {
 };
 static const struct option_table onednn_options = { "oneDNN", onednn_rows, 5 };
 
+static const struct option prove_rows[] = {
+	{ "metric", "REGEX", "what counts: the number in its (...), not the wall time", OPTION_TEXT,
+	  .offset = offsetof(struct options, prove.metric) },
+	{ "rate", NULL, "of that number more is better", OPTION_FLAG, .offset = offsetof(struct options, prove.rate) },
+	{ "budget", "TIME", "measure so long at most: 90s, 10m (default), 1h", OPTION_TEXT,
+	  .offset = offsetof(struct options, prove.budget) },
+	{ "only", "ADVICE,...", "try these alone: allocator, wait=active ...", OPTION_TEXT,
+	  .offset = offsetof(struct options, prove.only) },
+	{ "samples", "FILE", "write every single run there, as CSV", OPTION_FILE,
+	  .offset = offsetof(struct options, prove.samples) },
+	{ "profile", "NAME|FILE", "keep what won as a profile for 'run'", OPTION_FILE,
+	  .offset = offsetof(struct options, save) },
+};
+static const struct option_table prove_options = { "Measuring", prove_rows, ARRAY_SIZE(prove_rows) };
+
 const struct option_table *const global_tables[] = { &machine_options, &common_options, &version_options, NULL };
 
 static const struct option_table *const machine_tables[] = { &machine_options, &picture_options, &capture_options,
@@ -82,6 +97,8 @@ static const struct option_table *const inspect_tables[] = { &inspect_options, &
 static const struct option_table *const onednn_tables[] = {
 	&onednn_options, &planning_options, &instance_options, &settings_options, &common_options, &help_options, NULL
 };
+static const struct option_table *const prove_tables[] = { &prove_options, &machine_options, &common_options,
+							   &help_options, NULL };
 static const struct option_table *const ipexrun_tables[] = { &ipexrun_program_options,
 							     &ipexrun_instance_options,
 							     &ipexrun_library_options,
@@ -191,6 +208,20 @@ static const struct command onednn_command = {
 	.run = cmd_onednn,
 };
 
+static const struct command prove_command = {
+	.name = "prove",
+	.summary = "measure what each piece of advice is worth here",
+	.usage = "[options] [--] [program [args]]",
+	.about = "Runs a program with and without each piece of advice, in blocks of a drawn order and with a run "
+		 "against itself beside them, until 2 % can be told or the budget ends, and says of each: worth-it, "
+		 "no-difference, harmful, not-possible or undecided. Without a program: fettle's own oneDNN workload.",
+	.example = "fettle prove --budget 20m --profile best -- python3 infer.py",
+	.manual = "fettle-prove(1)",
+	.tables = prove_tables,
+	.failure = EXIT_FAILED,
+	.run = cmd_prove,
+};
+
 static const struct command ipexrun_command = {
 	.name = "ipexrun",
 	.summary = "scripts written for Intel's ipexrun, unchanged",
@@ -257,8 +288,19 @@ static const struct command completion_command = {
 };
 
 const struct command *const commands[] = {
-	&machine_command, &doctor_command,  &plan_command, &run_command,     &inspect_command,    &onednn_command,
-	&ipexrun_command, &run_cpu_command, &help_command, &version_command, &completion_command, NULL,
+	&machine_command,
+	&doctor_command,
+	&plan_command,
+	&run_command,
+	&inspect_command,
+	&onednn_command,
+	&prove_command,
+	&ipexrun_command,
+	&run_cpu_command,
+	&help_command,
+	&version_command,
+	&completion_command,
+	NULL,
 };
 
 void invocation_clear(struct invocation *invocation)

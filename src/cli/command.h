@@ -65,6 +65,7 @@ int cmd_plan(struct invocation *invocation);
 int cmd_run(struct invocation *invocation);
 int cmd_inspect(struct invocation *invocation);
 int cmd_onednn(struct invocation *invocation);
+int cmd_prove(struct invocation *invocation);
 int cmd_ipexrun(struct invocation *invocation); /* run_cpu, too */
 int cmd_help(struct invocation *invocation);
 int cmd_version(struct invocation *invocation);

@@ -27,14 +27,14 @@ static const char AFTER_VALUES[] = "\t\t--) program=1; break ;;\n"
 static const char AFTER_PREVIOUS[] = "\tesac\n"
 				     "\tcase $command in\n";
 
-static const char TAIL[] =
-	"\tesac\n"
-	"\tmapfile -t COMPREPLY < <(compgen -W \"$words\" -- \"$cur\")\n"
-	"\tif [[ $cur != -* && ( $command == run || $command == plan || $command == onednn ) ]]; then\n"
-	"\t\tmapfile -t COMPREPLY < <(compgen -A command -A file -- \"$cur\")\n"
-	"\tfi\n"
-	"}\n"
-	"complete -o filenames -F _fettle fettle\n";
+static const char TAIL[] = "\tesac\n"
+			   "\tmapfile -t COMPREPLY < <(compgen -W \"$words\" -- \"$cur\")\n"
+			   "\tif [[ $cur != -* && ( $command == run || $command == plan || $command == onednn || "
+			   "$command == prove ) ]]; then\n"
+			   "\t\tmapfile -t COMPREPLY < <(compgen -A command -A file -- \"$cur\")\n"
+			   "\tfi\n"
+			   "}\n"
+			   "complete -o filenames -F _fettle fettle\n";
 
 static void skip_value(const struct option *option, struct text *text)
 {

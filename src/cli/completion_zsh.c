@@ -58,7 +58,7 @@ void completion_zsh(struct text *text)
 	for (const struct command *const *c = commands; *c; c++) {
 		text_add(text, "\t%s) _arguments -S", (*c)->name);
 		completion_options(*c, add_option, text);
-		if ((*c)->run == cmd_run || (*c)->run == cmd_plan || (*c)->run == cmd_machine)
+		if ((*c)->run == cmd_run || (*c)->run == cmd_plan || (*c)->run == cmd_machine || (*c)->run == cmd_prove)
 			text_add(text, " \\\n\t\t'1:program:_command_names -e' \\\n\t\t'*::arguments:_normal'");
 		if ((*c)->run == cmd_onednn)
 			text_add(text, " \\\n\t\t'1:stream:_files'");

@@ -133,3 +133,29 @@ void doctor_text(const struct doctor *doctor, bool verbose, const struct colour 
 		add_unknown(doctor, colour, text);
 	doctor_text_summary(doctor, text);
 }
+
+void doctor_proved_text(const json_t *proved, struct text *text)
+{
+	const char *date = json_string_value(json_object_get(proved, "date"));
+	const json_t *trial;
+	size_t i;
+
+	json_array_foreach(json_object_get(proved, "trials"), i, trial)
+	{
+		const char *verdict = json_string_value(json_object_get(trial, "verdict"));
+		const char *advice = json_string_value(json_object_get(trial, "advice"));
+		const char *workload = json_string_value(json_object_get(trial, "workload"));
+		cleanup_text struct text line = TEXT_INIT;
+
+		if (!verdict || !advice || !workload ||
+		    (strcmp(verdict, "worth-it") != 0 && strcmp(verdict, "harmful") != 0))
+			continue;
+		text_add(&line, "%s: %s %.2fx [%.2f, %.2f] in '%s' (fettle prove, %s)", advice, verdict,
+			 json_number_value(json_object_get(trial, "ratio")),
+			 json_number_value(json_object_get(trial, "low")),
+			 json_number_value(json_object_get(trial, "high")), workload, date ? date : "no date");
+		text_add(text, "%-*s", TEXT_COLUMN, "proved");
+		text->failed |= line.failed;
+		option_wrap(text, line.data ? line.data : "", TEXT_COLUMN, TEXT_COLUMN);
+	}
+}

@@ -4,6 +4,7 @@
  */
 #pragma once
 
+#include <jansson.h>
 #include <stdbool.h>
 
 struct colour;
@@ -15,3 +16,6 @@ void doctor_text_summary(const struct doctor *doctor, struct text *text);
 
 /* What costs and what is refused, each with evidence, price and remedy; the rest in a line. `verbose`: all of them. */
 void doctor_text(const struct doctor *doctor, bool verbose, const struct colour *colour, struct text *text);
+
+/* What 'fettle prove' found to make a difference here (its document, with the date it was kept); NULL: nothing. */
+void doctor_proved_text(const json_t *proved, struct text *text);

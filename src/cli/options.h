@@ -27,6 +27,15 @@ struct supervision {
 	const char *require; /* ids with commas between; "": whatever matters */
 };
 
+/* How `prove` measures; NULL and 0: as by default. */
+struct proving {
+	const char *metric; /* a regular expression */
+	bool rate;
+	const char *budget; /* "10m" */
+	const char *only;   /* families and advice, commas between */
+	const char *samples;
+};
+
 struct options {
 	/* everywhere */
 	const char *machine;
@@ -54,6 +63,7 @@ struct options {
 	const char *plan_file; /* run */
 	bool demo;             /* run */
 	struct supervision supervision;
+	struct proving prove;
 	bool require;           /* doctor, inspect */
 	bool all;               /* inspect */
 	unsigned watch_s;       /* inspect; 0: look once */

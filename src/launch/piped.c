@@ -17,7 +17,7 @@ enum { IDLE_MS = 200, BLOCK_BYTES = 64 << 10 };
 
 /* Handed on; the first two only where the kernel did not send them to the terminal's whole group. */
 static const int forwarded[] = { SIGINT, SIGQUIT, SIGTERM, SIGHUP, SIGUSR1, SIGUSR2 };
-enum { FROM_TERMINAL = 2 };
+enum { FROM_TERMINAL = 2, TO_END = 4 };
 
 struct piped {
 	const struct piped_taker *taker;
@@ -25,6 +25,7 @@ struct piped {
 	bool ended;
 	int status;
 	int output_fd, signal_fd;
+	int told;
 	enum piped_state state;
 	sigset_t mask; /* as it was */
 	struct sigaction pipe, child;
@@ -61,12 +62,22 @@ static void piped_clear(struct piped *piped)
 	(void)sigprocmask(SIG_SETMASK, &piped->mask, NULL);
 }
 
+/* With nothing of ours. */
+static int leave_alone(int output_fd)
+{
+	const int null_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+
+	return null_fd < 0 || dup2(null_fd, STDIN_FILENO) < 0 || dup2(output_fd, STDERR_FILENO) < 0 ? -errno : 0;
+}
+
 /* The child's life before its program. Async-signal-safe calls only. */
 static _Noreturn void become(const struct piped *piped, const struct exec_orders *exec, char *const *environment,
 			     pid_t parent, int output_fd, int report_fd)
 {
 	int code = prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || dup2(output_fd, STDOUT_FILENO) < 0 ? -errno : 0;
 
+	if (code == 0 && piped->taker->alone)
+		code = leave_alone(output_fd);
 	/* We may have died before the call. 0 is a parent outside our PID namespace. */
 	if (getppid() != parent && getppid() != 0)
 		_exit(127);
@@ -148,6 +159,8 @@ static void take_signal(struct piped *piped)
 		piped->ended |= waitpid(piped->pid, &piped->status, WNOHANG) == piped->pid;
 		return;
 	}
+	for (size_t i = 0; i < TO_END; i++)
+		piped->told = info.ssi_signo == (uint32_t)forwarded[i] ? forwarded[i] : piped->told;
 	/* It is gone, and what it left behind holds the pipe: we were told to stop waiting for that. */
 	if (piped->ended)
 		close_output(piped);
@@ -191,6 +204,7 @@ int launch_piped(const struct launch_program *program, char *const *environment,
 	*ret_end = (struct piped_end){
 		.exit_code = WIFEXITED(piped.status) ? WEXITSTATUS(piped.status) : -1,
 		.signal = WIFSIGNALED(piped.status) ? WTERMSIG(piped.status) : 0,
+		.told = piped.told,
 	};
 	return 0;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Runs one program whose standard output goes through us, and waits for it. It keeps our standard input and error.
+ * Runs one program whose standard output goes through us, and waits for it. It keeps our standard input and error,
+ * unless it is to be alone.
  */
 #pragma once
 
@@ -17,12 +18,14 @@ struct piped_taker {
 	enum piped_state (*idle)(
 		void *context); /* nothing came for a fifth of a second, or the program is at its end */
 	void *context;
+	bool alone; /* what it writes to standard error comes too, and its standard input is empty */
 };
 
 /* How it ended. */
 struct piped_end {
 	int exit_code; /* -1: by a signal */
 	int signal;    /* 0: none */
+	int told;      /* the last of SIGINT, SIGQUIT, SIGTERM and SIGHUP that we got while it ran; 0: none */
 };
 
 /*

@@ -225,7 +225,7 @@ int cmd_prove(struct invocation *invocation)
 	cleanup_decision struct decision decision = { 0 };
 	struct err err = { 0 };
 	const char *pattern;
-	uint64_t budget_ms;
+	uint64_t budget_ms = 0;
 	regex_t metric;
 	int code;
 

@@ -6,6 +6,7 @@
 #include "base/text.h"
 #include "onednn/isa.h"
 
+#include <assert.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -19,43 +20,20 @@ enum { NAMED = 3 };
 /* From which share of the time on something is worth a word, and from which a warning. */
 static const double NOTE = 0.05, WARN = 0.2;
 
+/* What a test says beside how much it weighs. */
 struct say {
-	struct onednn_advice *advice;
-	bool failed;
+	struct text text, remedy;
+	struct words evidence;
+	bool failed; /* memory ran out */
 };
 
-static __attribute__((format(printf, 1, 2))) char *words_of(const char *format, ...)
-{
-	char *text;
-	va_list args;
-	int length;
+struct rule_input {
+	const struct onednn_profile *profile;
+	const struct onednn_sizing *sizing;
+	const char *flags; /* of the processor; NULL: not known */
+};
 
-	va_start(args, format);
-	length = vasprintf(&text, format, args);
-	va_end(args);
-	return length < 0 ? NULL : text;
-}
-
-/* Takes `text`, `remedy` and `evidence`; any that is NULL for want of memory makes the whole fail. */
-static void add(struct say *say, const char *id, bool warns, char *text, char *remedy, char *evidence)
-{
-	struct onednn_advice *advice = say->advice;
-	struct onednn_finding *finding = &advice->findings[advice->finding_count];
-
-	say->failed |= advice->finding_count == ONEDNN_FINDINGS_MAX || !text || !remedy || !evidence;
-	if (say->failed) {
-		free(text);
-		free(remedy);
-		free(evidence);
-		return;
-	}
-	finding->id = id;
-	finding->severity = warns ? "warning" : "note";
-	finding->text = text;
-	finding->remedy = remedy;
-	advice->finding_count++;
-	say->failed |= words_take(&finding->evidence, evidence) < 0;
-}
+enum weight { SAYS_NOTHING, SAYS_NOTE, SAYS_WARNING };
 
 static double percent(double share)
 {
@@ -117,12 +95,10 @@ static void say_why(const struct onednn_profile *profile, const struct onednn_ad
 			percent(sizing->agreement));
 }
 
-static void advise_cache(const struct onednn_profile *profile, struct say *say)
+static void advise_cache(const struct onednn_profile *profile, struct onednn_advice *advice)
 {
-	struct onednn_advice *advice = say->advice;
 	const struct onednn_sizing *sizing = &advice->sizing;
-	const double gain = sizing->best_rate - sizing->now_rate;
-	cleanup_text struct text why = TEXT_INIT;
+	struct text why = TEXT_INIT;
 	double bytes;
 
 	advice->worth = sizing->recommended > ONEDNN_CAPACITY_DEFAULT ||
@@ -134,107 +110,176 @@ static void advise_cache(const struct onednn_profile *profile, struct say *say)
 	}
 	say_why(profile, advice, &why);
 	advice->why = text_take(&why);
-	say->failed |= !advice->why;
-	if (!sizing->recommended || !sizing->has_said || gain < NOTE || sizing->saves_ms <= 0)
-		return;
-	add(say, "primitive-cache-thrash", gain >= WARN,
-	    words_of("%.1f %% of the creations missed the primitive cache though their shapes had been there before: "
-		     "%.0f ms of this run",
-		     percent(gain), sizing->saves_ms),
-	    words_of("ONEDNN_PRIMITIVE_CACHE_CAPACITY=%u, or 'fettle run --onednn-cache %u'", sizing->recommended,
-		     sizing->recommended),
-	    words_of("hits %llu, misses %llu, hit rate at %u: %.3f", (unsigned long long)sizing->hits,
-		     (unsigned long long)sizing->misses, sizing->recommended, sizing->best_rate));
+}
+
+static __attribute__((format(printf, 2, 3))) void show(struct say *say, const char *format, ...)
+{
+	char *line;
+	va_list args;
+	int length;
+
+	va_start(args, format);
+	length = vasprintf(&line, format, args);
+	va_end(args);
+	say->failed |= words_take(&say->evidence, length < 0 ? NULL : line) < 0;
 }
 
 /* Which they are: the longest of those with one of these traits. */
-static void name_longest(const struct onednn_profile *profile, unsigned traits, struct say *say)
+static void show_longest(const struct onednn_profile *profile, unsigned traits, struct say *say)
 {
-	struct onednn_finding *finding = &say->advice->findings[say->advice->finding_count - 1];
 	size_t longest[NAMED];
 	const size_t count = onednn_profile_longest(profile, traits, NAMED, longest);
 
-	for (size_t i = 0; i < count && !say->failed; i++) {
+	for (size_t i = 0; i < count; i++) {
 		const struct onednn_primitive *primitive = &profile->primitives.items[longest[i]];
 		const struct onednn_span problem = onednn_profile_problem(profile, primitive);
 
-		say->failed |= words_take(&finding->evidence,
-					  words_of("%.1f ms: %s %.*s, %llu execution%s", primitive->exec_ms,
-						   profile->rows[primitive->row].kind, (int)problem.length, problem.at,
-						   (unsigned long long)primitive->calls,
-						   primitive->calls == 1 ? "" : "s")) < 0;
+		show(say, "%.1f ms: %s %.*s, %llu execution%s", primitive->exec_ms, profile->rows[primitive->row].kind,
+		     (int)problem.length, problem.at, (unsigned long long)primitive->calls,
+		     primitive->calls == 1 ? "" : "s");
 	}
 }
 
-static void advise_layout(const struct onednn_profile *profile, struct say *say)
+static enum weight by_share(double share)
 {
-	const struct onednn_times *times = &profile->times;
-	const double reorder = onednn_share(profile, times->activation_reorder);
-	const double plain = onednn_share(profile, times->asked_plain), share = reorder + plain;
-
-	if (share < NOTE)
-		return;
-	add(say, "layout-slow", share >= WARN,
-	    words_of("%.1f %% of oneDNN's time went into changing layouts of data, and %.1f %% into convolutions and "
-		     "their "
-		     "like on data in plain order (NCHW)",
-		     percent(reorder), percent(plain)),
-	    words_of("channels last lets data stay as they are between layers (PyTorch: model and input "
-		     ".to(memory_format=torch.channels_last)): the reorders go, convolutions in plain order become "
-		     "faster; some 1x1 convolutions do not: measure it"),
-	    words_of("%.1f ms in reorders between plain and blocked data, %.1f ms on plain data, %.1f ms on data in "
-		     "channels "
-		     "last",
-		     times->activation_reorder, times->asked_plain, times->channels_last));
-	if (!say->failed)
-		name_longest(profile, ONEDNN_ACTIVATION | ONEDNN_ASKED_PLAIN, say);
+	return share < NOTE ? SAYS_NOTHING : share < WARN ? SAYS_NOTE : SAYS_WARNING;
 }
 
-static void advise_isa(const struct onednn_profile *profile, const char *flags, struct say *say)
+static enum weight thrashes(const struct rule_input *in, struct say *say)
 {
-	const struct onednn_times *times = &profile->times;
-	const double reference = onednn_share(profile, times->reference), single = onednn_share(profile, times->single);
-	const struct onednn_isa used = onednn_isa_said(profile->isa ? profile->isa : "");
+	const struct onednn_sizing *sizing = in->sizing;
+	const double gain = sizing->best_rate - sizing->now_rate;
+
+	if (!sizing->recommended || !sizing->has_said || sizing->saves_ms <= 0 || by_share(gain) == SAYS_NOTHING)
+		return SAYS_NOTHING;
+	text_add(&say->text,
+		 "%.1f %% of the creations missed the primitive cache though their shapes had been there before: "
+		 "%.0f ms of this run",
+		 percent(gain), sizing->saves_ms);
+	text_add(&say->remedy, "ONEDNN_PRIMITIVE_CACHE_CAPACITY=%u, or 'fettle run --onednn-cache %u'",
+		 sizing->recommended, sizing->recommended);
+	show(say, "hits %llu, misses %llu, hit rate at %u: %.3f", (unsigned long long)sizing->hits,
+	     (unsigned long long)sizing->misses, sizing->recommended, sizing->best_rate);
+	return by_share(gain);
+}
+
+static enum weight runs_plain(const struct rule_input *in, struct say *say)
+{
+	const struct onednn_times *times = &in->profile->times;
+	const double reorder = onednn_share(in->profile, times->activation_reorder);
+	const double plain = onednn_share(in->profile, times->asked_plain);
+
+	if (by_share(reorder + plain) == SAYS_NOTHING)
+		return SAYS_NOTHING;
+	text_add(&say->text,
+		 "%.1f %% of oneDNN's time went into changing layouts of data, and %.1f %% into convolutions and their "
+		 "like on data in plain order (NCHW)",
+		 percent(reorder), percent(plain));
+	text_add(&say->remedy,
+		 "channels last lets data stay as they are between layers (PyTorch: model and input "
+		 ".to(memory_format=torch.channels_last)): the reorders go, convolutions in plain order become faster; "
+		 "some 1x1 convolutions do not: measure it");
+	show(say,
+	     "%.1f ms in reorders between plain and blocked data, %.1f ms on plain data, %.1f ms on data in channels "
+	     "last",
+	     times->activation_reorder, times->asked_plain, times->channels_last);
+	show_longest(in->profile, ONEDNN_ACTIVATION | ONEDNN_ASKED_PLAIN, say);
+	return by_share(reorder + plain);
+}
+
+static enum weight leaves_isa_unused(const struct rule_input *in, struct say *say)
+{
+	const char *isa = in->profile->isa;
 	char missing[ONEDNN_ISA_WORDS];
 
-	if (profile->isa && flags && onednn_isa_missing(used, onednn_isa_of_flags(flags), missing))
-		add(say, "isa-limited", true, words_of("the processor has %s and oneDNN does not use it", missing),
-		    words_of(
-			    "see whether ONEDNN_MAX_CPU_ISA or DNNL_MAX_CPU_ISA is set; an old oneDNN may not know it"),
-		    words_of("oneDNN said: %s", profile->isa));
-	if (reference >= NOTE)
-		add(say, "isa-limited", reference >= WARN,
-		    words_of(
-			    "%.1f %% of oneDNN's time went into reference kernels, plain loops for what no fast kernel "
-			    "takes",
-			    percent(reference)),
-		    words_of("the table names them: another layout, data type or size may have a fast kernel; "
-			     "ONEDNN_VERBOSE=dispatch says why each was refused"),
-		    words_of("%.1f ms in kernels named ref", times->reference));
-	if (reference >= NOTE && !say->failed)
-		name_longest(profile, ONEDNN_REFERENCE, say);
-	if (profile->isa && (used.bf16 || used.amx) && times->narrow <= 0 && single >= 0.5)
-		add(say, "isa-limited", false,
-		    words_of(
-			    "%.1f %% of oneDNN's time is convolutions and products in single precision; this processor "
-			    "computes bf16 faster%s",
-			    percent(single), used.amx ? ", with AMX many times" : ""),
-		    words_of("results change: 'fettle run --fpmath bf16' lets oneDNN round inputs, or convert the "
-			     "model"),
-		    words_of("oneDNN said: %s", profile->isa));
+	if (!isa || !in->flags || !onednn_isa_missing(onednn_isa_said(isa), onednn_isa_of_flags(in->flags), missing))
+		return SAYS_NOTHING;
+	text_add(&say->text, "the processor has %s and oneDNN does not use it", missing);
+	text_add(&say->remedy,
+		 "see whether ONEDNN_MAX_CPU_ISA or DNNL_MAX_CPU_ISA is set; an old oneDNN may not know it");
+	show(say, "oneDNN said: %s", isa);
+	return SAYS_WARNING;
+}
+
+static enum weight runs_reference(const struct rule_input *in, struct say *say)
+{
+	const struct onednn_times *times = &in->profile->times;
+	const double share = onednn_share(in->profile, times->reference);
+
+	if (by_share(share) == SAYS_NOTHING)
+		return SAYS_NOTHING;
+	text_add(&say->text,
+		 "%.1f %% of oneDNN's time went into reference kernels, plain loops for what no fast kernel takes",
+		 percent(share));
+	text_add(&say->remedy, "the table names them: another layout, data type or size may have a fast kernel; "
+			       "ONEDNN_VERBOSE=dispatch says why each was refused");
+	show(say, "%.1f ms in kernels named ref", times->reference);
+	show_longest(in->profile, ONEDNN_REFERENCE, say);
+	return by_share(share);
+}
+
+static enum weight runs_single(const struct rule_input *in, struct say *say)
+{
+	const char *isa = in->profile->isa;
+	const struct onednn_isa used = onednn_isa_said(isa ? isa : "");
+	const double share = onednn_share(in->profile, in->profile->times.single);
+
+	if (!isa || (!used.bf16 && !used.amx) || in->profile->times.narrow > 0 || share < 0.5)
+		return SAYS_NOTHING;
+	text_add(&say->text,
+		 "%.1f %% of oneDNN's time is convolutions and products in single precision; this processor computes "
+		 "bf16 faster%s",
+		 percent(share), used.amx ? ", with AMX many times" : "");
+	text_add(&say->remedy,
+		 "results change: 'fettle run --fpmath bf16' lets oneDNN round inputs, or convert the model");
+	show(say, "oneDNN said: %s", isa);
+	return SAYS_NOTE;
+}
+
+/* A test says nothing without evidence in the stream. */
+static const struct rule {
+	const char *id; /* the project's ids of findings */
+	enum weight (*test)(const struct rule_input *in, struct say *say);
+} rules[] = {
+	{ "primitive-cache-thrash", thrashes }, { "layout-slow", runs_plain },  { "isa-limited", leaves_isa_unused },
+	{ "isa-limited", runs_reference },      { "isa-limited", runs_single },
+};
+static_assert(ARRAY_SIZE(rules) <= ONEDNN_FINDINGS_MAX, "room for all");
+
+static int apply(const struct rule *rule, const struct rule_input *in, struct onednn_advice *advice)
+{
+	struct onednn_finding *finding = &advice->findings[advice->finding_count];
+	struct say say = { .failed = false };
+	const enum weight weight = rule->test(in, &say);
+
+	if (weight == SAYS_NOTHING) {
+		text_clear(&say.text);
+		text_clear(&say.remedy);
+		words_clear(&say.evidence);
+		return say.failed ? -ENOMEM : 0;
+	}
+	*finding = (struct onednn_finding){ .id = rule->id,
+					    .severity = weight == SAYS_WARNING ? "warning" : "note",
+					    .text = text_take(&say.text),
+					    .remedy = text_take(&say.remedy),
+					    .evidence = say.evidence };
+	advice->finding_count++;
+	return say.failed || !finding->text || !finding->remedy ? -ENOMEM : 0;
 }
 
 int onednn_advise(const struct onednn_profile *profile, unsigned capacity, const char *flags,
 		  struct onednn_advice *ret_advice, struct err *err)
 {
 	cleanup_onednn_advice struct onednn_advice advice = { .why = NULL };
-	struct say say = { .advice = &advice };
+	const struct rule_input in = { profile, &advice.sizing, flags };
+	int r;
 
 	onednn_cache_judge(&profile->cache, capacity, &advice.sizing);
-	advise_cache(profile, &say);
-	advise_layout(profile, &say);
-	advise_isa(profile, flags, &say);
-	if (say.failed)
+	advise_cache(profile, &advice);
+	r = advice.why ? 0 : -ENOMEM;
+	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(rules); i++)
+		r = apply(&rules[i], &in, &advice);
+	if (r < 0)
 		return err_nomem(err);
 	*ret_advice = advice;
 	advice = (struct onednn_advice){ .why = NULL };

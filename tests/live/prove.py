@@ -101,6 +101,18 @@ class Prove(unittest.TestCase):
         self.assertEqual({trial["verdict"] for trial in trials.values()}, {"undecided"})
         self.assertEqual({trial["why"] for trial in trials.values()}, {"the budget ended"})
 
+    def test_the_doctor_cites_what_its_own_workload_showed(self):
+        if not json.loads(self.prove("--json", "--only", "nothing", "--budget", "15").stdout)["trials"][0]["samples"]:
+            self.skipTest("no block of the workload in 15 s: built without it, or the machine is too busy")
+        doctor = [self.fettle, "doctor", "--json"]
+        told = json.loads(subprocess.run(doctor, env=self.environment(), capture_output=True, check=True).stdout)
+        self.assertEqual([trial["advice"] for trial in told["proved"]["trials"]], ["nothing"])
+        self.assertRegex(told["proved"]["date"], r"^\d{4}-\d\d-\d\d$")
+        # Of another share of the machine nothing is kept.
+        told = json.loads(subprocess.run([*doctor, "--cpu-quota", "0.5"], env=self.environment(), capture_output=True,
+                                         check=True).stdout)
+        self.assertIsNone(told["proved"])
+
     def test_an_interrupt_tells_what_is_known(self):
         with subprocess.Popen([self.fettle, "prove", "--only", "wait", "--samples", str(self.at / "some.csv"), "--", "sleep", "1"],
                               env=self.environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE) as child:
@@ -118,7 +130,7 @@ class Prove(unittest.TestCase):
                                "--budget", "20m", "--metric", "([0-9.]+) ms", "--", sys.executable, str(self.program)],
                               env=self.environment(), capture_output=True, text=True, timeout=100, check=False)
         self.assertRegex(done.stdout, r"\[\.{24}\] 0 of 1 decided, python\S* warm-up, at most 20:00 left\s\\e\[K")
-        self.assertRegex(done.stdout, r"0 of 1 decided, python\S* block 3, at most 19:\d\d left")
+        self.assertRegex(done.stdout, r"0 of 1 decided, python\S* block 8, at most (20:00|19:\d\d) left")
         self.assertRegex(done.stdout.split("\\e[K")[-1], r"^.*advice +workload")
 
 

@@ -12,6 +12,7 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static void assert_near(double a, double b, double apart)
@@ -214,12 +215,54 @@ static double drifting(struct prove_random *random, unsigned run)
 	return (1 + 0.004 * run) * (run / 23 % 2 ? 1.25 : 1) * exp(0.02 * normal(random));
 }
 
+/* Times of real processes in the order in which they ran; each experiment begins somewhere in them. */
+struct record {
+	double times[240];
+	size_t count, begin;
+};
+static struct record of_attention, of_cnn;
+
+static void read_record(const char *name, struct record *record)
+{
+	char path[4096], line[128];
+	FILE *file;
+
+	(void)snprintf(path, sizeof(path), "%s/prove/%s.txt", getenv("FETTLE_TEST_DATA"), name);
+	file = fopen(path, "re");
+	assert_non_null(file);
+	while (record->count < ARRAY_SIZE(record->times) && fgets(line, sizeof(line), file)) {
+		if (line[0] != '#')
+			record->times[record->count++] = strtod(line, NULL);
+	}
+	(void)fclose(file);
+	assert_int_equal(record->count, ARRAY_SIZE(record->times));
+}
+
+static double recorded(struct record *record, struct prove_random *random, unsigned run)
+{
+	if (!record->count)
+		read_record(record == &of_cnn ? "cnn" : "attention", record);
+	if (run == 0)
+		record->begin = prove_draw_below(random, record->count);
+	return record->times[(record->begin + run) % ARRAY_SIZE(record->times)];
+}
+
+static double attention(struct prove_random *random, unsigned run)
+{
+	return recorded(&of_attention, random, run);
+}
+
+static double cnn(struct prove_random *random, unsigned run)
+{
+	return recorded(&of_cnn, random, run);
+}
+
 static const struct {
 	const char *name;
 	noise *of;
-} noises[] = {
-	{ "quiet", quiet }, { "loud", loud }, { "outliers", outliers }, { "bimodal", bimodal }, { "drifting", drifting }
-};
+} noises[] = { { "quiet", quiet },     { "loud", loud },         { "outliers", outliers },
+	       { "bimodal", bimodal }, { "drifting", drifting }, { "recorded attention", attention },
+	       { "recorded cnn", cnn } };
 
 /* An experiment on a machine of such noise, with a candidate that takes `factor` times as long. */
 static struct prove_judgement experiment(noise *of, double factor, struct prove_random *random)
@@ -249,7 +292,7 @@ static bool is_difference(const struct prove_judgement *judgement)
 
 static void nothing_against_nothing_rarely_differs(void **state)
 {
-	enum { EXPERIMENTS = 300 };
+	enum { EXPERIMENTS = 200 };
 
 	(void)state;
 	for (size_t n = 0; n < ARRAY_SIZE(noises); n++) {

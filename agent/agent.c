@@ -217,9 +217,10 @@ const struct behind *agent_behind(void)
 	return &behind;
 }
 
-void agent_find_again(void)
+const struct behind *agent_find_again(void)
 {
 	find_behind();
+	return &behind;
 }
 
 bool agent_active(void)
@@ -294,6 +295,12 @@ static void note(const void *caller, bool self, size_t size, const void *set)
 static bool notes(void)
 {
 	return (agent.active || recorder_on()) && !recorder_is_quiet();
+}
+
+void agent_note_affinity(const void *caller, pid_t tid, size_t size, const void *set)
+{
+	if (notes())
+		note(caller, !tid || tid == kernel_tid(), size, set);
 }
 
 /* Is the calling thread's affinity a runtime's binding, and nothing else's? `current` is what it has. */
@@ -407,7 +414,7 @@ HOOK int sched_setaffinity(pid_t pid, size_t size, const cpu_set_t *set)
 		return -1;
 	}
 	r = libc->sched_setaffinity(pid, size, set);
-	if (!r && notes())
-		note(__builtin_return_address(0), !pid || pid == kernel_tid(), size, set);
+	if (!r)
+		agent_note_affinity(__builtin_return_address(0), pid, size, set);
 	return r;
 }

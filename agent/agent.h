@@ -63,7 +63,7 @@ struct behind {
 const struct behind *agent_behind(void);
 
 /* Look for them anew: glibc before 2.34 has threads in a library of their own, which may come later. */
-void agent_find_again(void);
+const struct behind *agent_find_again(void);
 
 /* Is `address` inside an OpenMP runtime's code; does a library of this file name hold one? */
 bool agent_is_runtime(const void *address);
@@ -77,6 +77,9 @@ bool agent_active(void);
 
 /* The program, not a runtime, chose CPUs for a thread that we cannot name. */
 void agent_note_choice(void);
+
+/* Code at `caller` gave a thread (0: its own) the CPUs of `set`, of `size` bytes. */
+void agent_note_affinity(const void *caller, pid_t tid, size_t size, const void *set);
 
 /*
  * Give the calling thread the CPUs it would have without the runtime's binding, when such a

@@ -290,11 +290,31 @@ static void note_owners(struct agent_process *row)
 	}
 }
 
-static void see_library(const char *path, void *context)
+/* A bit for the place of the library's file name among those that the plan preloads. */
+static uint32_t planned_preload(const char *plan, const char *path)
 {
-	(void)context;
+	const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
+	size_t length = 0;
+	const char *list = record_field(plan, "pre=", &length);
+
+	for (uint32_t bit = 1; list && length && *name && bit; bit <<= 1) {
+		const char *comma = memchr(list, ',', length);
+		const size_t here = comma ? (size_t)(comma - list) : length;
+
+		if (strlen(name) == here && memcmp(list, name, here) == 0)
+			return bit;
+		list += here + !!comma;
+		length -= here + !!comma;
+	}
+	return 0;
+}
+
+static void see_library(const char *path, void *plan)
+{
 	if (agent_names_runtime(path))
 		recorder_runtime(path, false);
+	if (plan)
+		recorder.process->preloads |= planned_preload(plan, path);
 }
 
 void recorder_begin(const char *plan, bool flush)
@@ -306,7 +326,7 @@ void recorder_begin(const char *plan, bool flush)
 	(void)recorder_mask(0, &recorder.process->first);
 	recorder.process->given = recorder.process->first;
 	note_owners(recorder.process);
-	search_each(see_library, NULL);
+	search_each(see_library, (void *)(size_t)plan);
 	if (flush)
 		atomic_fetch_or(&recorder.process->flags, AGENT_TO_FLUSH);
 	recorder.process->watched = variables_watch(plan, recorder.file);
@@ -339,6 +359,7 @@ void recorder_fork(const struct mask *before, bool widened)
 		memcpy(row->malloc_owner, parent->malloc_owner, sizeof(row->malloc_owner));
 		memcpy(row->gomp_owner, parent->gomp_owner, sizeof(row->gomp_owner));
 		memcpy(row->kmpc_owner, parent->kmpc_owner, sizeof(row->kmpc_owner));
+		row->preloads = parent->preloads;
 		row->watched = parent->watched;
 		row->changed_before = variables_changed(recorder.file, row->watched);
 		/* As the parent had it at that moment: with the values it began with it has changed nothing. */

@@ -90,6 +90,7 @@ struct agent_process {
 	uint64_t begun_ns;   /* CLOCK_BOOTTIME */
 	int32_t forked_from; /* row of the process it is a copy of; -1: a program of its own */
 	_Atomic uint32_t flags, trouble;
+	uint32_t preloads; /* bits: which of those that its plan names ("pre=") were there when it began */
 
 	/* Bits by position in `variables`. */
 	uint64_t watched;         /* those that its plan names */
@@ -117,8 +118,7 @@ struct agent_process {
 struct agent_thread {
 	uint32_t process; /* its row */
 	int32_t tid;
-	uint32_t flags;
-	uint32_t float_first;
+	uint32_t flags, float_first;
 	_Atomic uint32_t float_last;   /* 0: its end was not seen */
 	struct agent_mask first, last; /* when it began to run, and at its or its process's end */
 };

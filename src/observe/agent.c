@@ -51,10 +51,8 @@ static int take_names(const struct agent_record *record, uint64_t bits, struct w
 /* Two threads that noticed a runtime at once wrote it down twice. */
 static int take_runtimes(const struct agent_process *row, struct observed_agent_process *process)
 {
-	const uint32_t count = row->runtime_count < AGENT_RUNTIMES ? row->runtime_count : AGENT_RUNTIMES;
-
 	process->runtimes_left_out = row->runtime_count > AGENT_RUNTIMES;
-	for (uint32_t i = 0; i < count; i++) {
+	for (uint32_t i = 0; i < AGENT_RUNTIMES; i++) {
 		cleanup_free char *path = NULL;
 		size_t k = 0;
 
@@ -110,6 +108,7 @@ static void take_numbers(const struct agent_process *row, struct observed_agent_
 	process->begun_ns = row->begun_ns;
 	process->flags = row->flags;
 	process->trouble = row->trouble;
+	process->preloads = row->preloads;
 	process->choices = row->choices;
 	process->bindings = row->bindings;
 	process->float_first = row->float_first;

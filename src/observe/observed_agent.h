@@ -33,6 +33,7 @@ struct observed_agent_process {
 	int parent_idx;         /* among the processes; -1: its parent is none of them */
 	enum agent_state state; /* AGENT_RUNS, AGENT_BECAME or AGENT_ENDED */
 	unsigned flags, trouble;
+	unsigned preloads; /* bits by position in the plan's preloads: those that were there when it began */
 
 	char *malloc_owner, *gomp_owner, *kmpc_owner;
 	struct observed_agent_runtime runtimes[AGENT_RUNTIMES];

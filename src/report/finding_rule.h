@@ -16,12 +16,13 @@
 #include <stdbool.h>
 
 enum finding_needs {
-	NEEDS_PLAN = 1,        /* fettle planned it: not inferred */
-	NEEDS_ANY_PLAN = 2,    /* planned or inferred */
-	NEEDS_BINDING = 4,     /* the plan binds: pin is not none */
-	NEEDS_COMPUTE = 8,     /* some thread of the instance computes in the window */
-	NEEDS_OBJECTS = 16,    /* the main process's libraries are known */
-	NEEDS_ENVIRONMENT = 32 /* and its environment */
+	NEEDS_PLAN = 1,         /* fettle planned it: not inferred */
+	NEEDS_ANY_PLAN = 2,     /* planned or inferred */
+	NEEDS_BINDING = 4,      /* the plan binds: pin is not none */
+	NEEDS_COMPUTE = 8,      /* some thread of the instance computes in the window */
+	NEEDS_OBJECTS = 16,     /* the main process's libraries are known */
+	NEEDS_ENVIRONMENT = 32, /* and its environment */
+	NEEDS_AGENT = 64        /* the agent's record was read */
 };
 
 struct finding_input {
@@ -61,7 +62,7 @@ struct finding_rules {
 
 /* All tables, in the order in which findings of one weight are shown. */
 extern const struct finding_rules finding_cpu_rules, finding_thread_rules, finding_openmp_rules, finding_preload_rules,
-	finding_denormal_rules, finding_setting_rules, finding_memory_rules, finding_host_rules;
+	finding_agent_rules, finding_denormal_rules, finding_setting_rules, finding_memory_rules, finding_host_rules;
 
 /* A line of evidence. Of one kind six are shown and the others counted: finding_show_rest() says how many. */
 void finding_show(struct finding_say *say, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -12,10 +12,15 @@
 const char *const severity_words[SEVERITY_COUNT] = { "error", "warning", "note" };
 const char *const verdict_words[VERDICT_COUNT] = { "differs", "unknown", "met" };
 
-static const struct finding_rules *const tables[] = { &finding_cpu_rules,     &finding_thread_rules,
-						      &finding_openmp_rules,  &finding_preload_rules,
-						      &finding_setting_rules, &finding_denormal_rules,
-						      &finding_memory_rules,  &finding_host_rules };
+/*
+ * One finding may have a row in several: the first that speaks is heard. What was seen goes before what the agent wrote
+ * of threads, and the agent before what cannot be seen from outside as a whole.
+ */
+static const struct finding_rules *const tables[] = { &finding_cpu_rules,      &finding_thread_rules,
+						      &finding_openmp_rules,   &finding_preload_rules,
+						      &finding_agent_rules,    &finding_setting_rules,
+						      &finding_denormal_rules, &finding_memory_rules,
+						      &finding_host_rules };
 
 /* The row's sentence with what the test had to say in the place of each "{}"; NULL when memory ran out. */
 static char *fill(const char *sentence, const struct text *detail)
@@ -47,6 +52,8 @@ static bool may_speak(const struct finding_rule *rule, const struct finding_inpu
 		return false;
 	if ((rule->needs & NEEDS_ENVIRONMENT) && !in->main->environment)
 		return false;
+	if ((rule->needs & NEEDS_AGENT) && !in->instance->agent)
+		return false;
 	return in->window_ms >= rule->window_ms;
 }
 
@@ -58,6 +65,15 @@ static enum sight sight_of(const struct finding_rule *rule, enum severity severi
 	if (rule->window_ms && severity != SEVERITY_ERROR)
 		return SIGHT_OFTEN;
 	return rule->needs & NEEDS_OBJECTS ? SIGHT_LAST : SIGHT_ONCE;
+}
+
+static bool is_said(const struct report *report, const struct finding_rule *rule, int instance)
+{
+	for (size_t i = 0; i < report->finding_count; i++) {
+		if (report->findings[i].instance == instance && strcmp(report->findings[i].id, rule->id) == 0)
+			return true;
+	}
+	return false;
 }
 
 static int add_finding(struct report *report, const struct finding_rule *rule, const struct finding_input *in,
@@ -87,7 +103,7 @@ static int apply(struct report *report, const struct finding_rule *rule, const s
 	struct finding_say say = { .severity = rule->severity };
 	int r = 0;
 
-	if (!may_speak(rule, in))
+	if (!may_speak(rule, in) || is_said(report, rule, in->instance_idx))
 		return 0;
 	if (rule->test(in, &say))
 		r = add_finding(report, rule, in, &say);

@@ -4,6 +4,7 @@
 
 #include "base/json.h"
 #include "observe/observation.h"
+#include "report/agent_json.h"
 
 #include <string.h>
 
@@ -275,6 +276,7 @@ static json_t *instance_to_json(const struct observation *observation, size_t i)
 	r |= json_object_set_new(object, "max_rss_bytes", peak ? json_integer((json_int_t)peak) : json_null());
 	r |= json_object_set_new(object, "throttled_periods", grown(instance->cgroup.throttled, 1));
 	r |= json_object_set_new(object, "throttled_s", grown(instance->cgroup.throttled_ns, 1e-9));
+	r |= json_object_set_new(object, "agent", instance->agent ? agent_to_json(instance->agent) : json_null());
 	return finished(object, r);
 }
 

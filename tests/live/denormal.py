@@ -122,7 +122,7 @@ class Foreign(unittest.TestCase):
                                 *words], check=True, timeout=120)
                 return path
             parts = [os.path.join(self.source, "agent", name + ".c") for name in
-                     ("agent", "denormal", "ends", "mask", "recorder", "search", "spawn", "threads", "variables")]
+                     ("agent", "calls", "denormal", "mask", "recorder", "search", "spawn", "threads", "variables")]
             agent = build("agent.so", "-shared", "-fPIC", "-fvisibility=hidden", *parts)
             probe = build("probe", os.path.join(self.source, "tests/live/denormal_probe.c"))
             library = subprocess.run([self.cc, "-print-sysroot"], capture_output=True, text=True, check=True)

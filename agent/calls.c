@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Ways to end that no destructor sees, and the moment from which no system call of ours may follow: a filter that the
- * program installs may kill for one that it does not know.
+ * System calls that a program makes by itself: ways to end that no destructor sees, a mask (LLVM's and Intel's OpenMP
+ * runtimes set theirs so), and the moment from which no system call of ours may follow: a filter that the program
+ * installs may kill for one that it does not know.
  */
 #include "agent.h"
 
@@ -77,5 +78,8 @@ HOOK long syscall(long number, ...)
 	r = libc->syscall(number, words[0], words[1], words[2], words[3], words[4], words[5]);
 	if (filters)
 		recorder_filter_came(r >= 0);
+	else if (number == SYS_sched_setaffinity && r >= 0)
+		agent_note_affinity(__builtin_return_address(0), (pid_t)words[0], (size_t)words[1],
+				    (const void *)words[2]);
 	return r;
 }

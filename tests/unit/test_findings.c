@@ -96,6 +96,17 @@ static void two_pinned_threads_on_one_cpu(void **state)
 	scene_expect_nothing(&scene);
 }
 
+static void threads_with_one_cpu_for_all_of_them(void **state)
+{
+	(void)state;
+	give(&scene.instances[0].planned.pus_os, "2");
+	give(&scene.instances[0].planned.mask_os, "2");
+	for (unsigned i = 0; i < 4; i++)
+		scene_set_thread(&scene, 0, i, "2", 2, i < 2 ? 490 : 0, i < 2 ? 100 : 0);
+	scene.instances[0].planned.threads = 2;
+	scene_expect_nothing(&scene);
+}
+
 static void two_plans_over_one_cpu(void **state)
 {
 	(void)state;
@@ -486,6 +497,7 @@ int main(void)
 		TEST(healthy_has_no_finding_and_its_checks_are_met),
 		TEST(a_thread_outside_its_mask),
 		TEST(two_pinned_threads_on_one_cpu),
+		TEST(threads_with_one_cpu_for_all_of_them),
 		TEST(two_plans_over_one_cpu),
 		TEST(two_threads_on_one_core_while_another_is_free),
 		TEST(threads_on_efficiency_cores),

@@ -6,6 +6,8 @@
 #include "base/cpulist.h"
 #include "machine/machine.h"
 
+#include <string.h>
+
 static void show_allowed(struct finding_say *say, const struct thread_walk *walk)
 {
 	cleanup_free char *list = walk->thread->allowed_os ? cpulist_text(walk->thread->allowed_os) : NULL;
@@ -28,6 +30,20 @@ static bool escaped(const struct observed_thread *thread, hwloc_const_bitmap_t m
 	return ran(thread) && !hwloc_bitmap_isset(mask, thread->last.cpu_os) && !thread->allowed_os;
 }
 
+/* It binds the threads of its pool by the number of their core, whatever CPUs it was given. */
+static void show_onnx_runtime(const struct finding_input *in, struct finding_say *say)
+{
+	for (size_t i = 0; i < in->main->object_count; i++) {
+		if (!strstr(in->main->objects[i].path, "onnxruntime"))
+			continue;
+		finding_show(say,
+			     "/proc/%d/maps: %s, whose pool binds its threads itself: intra_op_num_threads in its "
+			     "session's options leaves them where they are",
+			     (int)in->main->pid, in->main->objects[i].path);
+		return;
+	}
+}
+
 static bool cpu_escaped(const struct finding_input *in, struct finding_say *say)
 {
 	hwloc_const_bitmap_t mask = in->instance->planned.mask_os;
@@ -45,6 +61,7 @@ static bool cpu_escaped(const struct finding_input *in, struct finding_say *say)
 				     (int)walk.thread->tid, walk.thread->last.cpu_os);
 	}
 	finding_show_rest(say, "threads");
+	show_onnx_runtime(in, say);
 	text_add(&say->detail, "%u of %u threads may run outside the plan's CPUs ", outside, all);
 	finding_list(&say->detail, mask);
 	finding_list(&say->remedy, mask);

@@ -36,6 +36,12 @@ ok "two threads on one core while others are free are found" found smt-shared
 look lab-probe burn 0 2
 ok "a thread on each of two cores is not" missing smt-shared
 
+look fettle run -q --cpus 0,2,4,6 -- lab-probe team 2
+ok "a team that the program made smaller is found" found threads-fewer
+ok "with both counts" grep -q 'a team of 2 threads computes where 4 were planned' found.json
+look fettle run -q --cpus 0,2,4,6 -- lab-probe team 0
+ok "a team as planned is not" missing threads-fewer
+
 fettle run -q --cpus 0,2 -- lab-probe burn any any &
 child=$!
 sleep 1

@@ -12,11 +12,14 @@ import subprocess
 import threading
 import time
 
+import healthy
 import lab_common as lab
 from lab_common import AROUND, CPUS, Lab, build, environment, fettle_run, gnu, group, probe, running, threads, within
 
 
 class Where(Lab):
+    at_once = True
+
     def test_threads_that_give_themselves_all_cpus_have_escaped(self):
         self.need(2)
         with running(probe(), "escape", prefix=fettle_run("--cpus", str(CPUS[0]))) as pid:
@@ -123,6 +126,15 @@ class HowMany(Lab):
         with running(gnu(), "team", "0", prefix=fettle_run("--threads", "2"), ready=lambda pid: threads(pid) > 1) as pid:
             self.assert_not_found("threads-fewer", pid)
 
+    def test_a_team_of_some_that_the_program_made_smaller_is_seen(self):
+        # The plan of a machine with four CPUs: on two, one thread is all that a smaller team has.
+        plan = {"FETTLE_PLAN": "1;i=0/1;cpus=0-3;mask=0-3;pin=none;mem=none;set=OMP_NUM_THREADS", "OMP_NUM_THREADS": "4"}
+        with running(gnu(), "team", "2", ready=lambda pid: threads(pid) > 1, **plan) as pid:
+            self.assert_found("threads-fewer", "a team of 2 threads computes where 4 were planned", "OMP_NUM_THREADS=4",
+                              "omp_set_num_threads", whom=[pid])
+        with running(gnu(), "team", "0", ready=lambda pid: threads(pid) > 3, **plan) as pid:
+            self.assert_not_found("threads-fewer", pid)
+
     def test_a_quota_throttles_and_has_fewer_cpus_than_threads(self):
         self.need(2)
         with group("cpu", {"cpu.cfs_period_us": "100000", "cpu.cfs_quota_us": "100000"}) as folder:
@@ -139,6 +151,8 @@ class HowMany(Lab):
 
 
 class Runtimes(Lab):
+    at_once = True
+
     def plugin(self, name, *flags, compiler="gcc"):
         return build(name, "lab_plugin.c", "-shared", "-fPIC", "-fopenmp", *flags, compiler=compiler)
 
@@ -203,6 +217,8 @@ class Runtimes(Lab):
 
 
 class Preloads(Lab):
+    at_once = True
+
     def test_a_preload_that_is_not_there_is_missing(self):
         with running(probe(), "burn", "any", LD_PRELOAD="/nowhere/libjemalloc.so.2") as pid:
             self.assert_found("preload-missing", "/nowhere/libjemalloc.so.2", "there is no such file", whom=[pid])
@@ -237,6 +253,8 @@ class Preloads(Lab):
 
 
 class Memory(Lab):
+    at_once = True
+
     def test_memory_near_its_limit_is_found(self):
         with group("memory", {"memory.limit_in_bytes": str(100 << 20)}) as folder:
             with running(probe(), "touch", "93", prefix=within(folder)) as pid:
@@ -293,15 +311,23 @@ class Around(Lab):
                     self.assertEqual(len(findings["neighbours-busy"]["evidence"]), 4, "three busier ones")
 
 
+    def test_a_neighbour_on_another_cpu_is_none(self):
+        self.need(2)
+        with running(probe(), "burn", "any", prefix=fettle_run("--cpus", str(CPUS[0]))) as pid:
+            with running(probe(), "burn", str(CPUS[1])):
+                found, _ = healthy.look(pid, cpu=CPUS[0])
+                self.assertNotIn("neighbours-busy", found)
+
+
 class Elsewhere(Lab):
     """/proc and /sys as they are on machines that are not here, bound over ours in a namespace."""
+    at_once = True
+    own = ("unshare", "-m", "sh", "-c")
 
-    @classmethod
-    def setUpClass(cls):
-        cls.own = ("unshare", "-m", "sh", "-c")
-        if os.geteuid() or subprocess.run((*cls.own, "mount --bind /proc/version /proc/version"),
+    def setUp(self):
+        if os.geteuid() or subprocess.run((*self.own, "mount --bind /proc/version /proc/version"),
                                           capture_output=True).returncode:
-            raise lab.unittest.SkipTest("mount namespaces need root here")
+            self.skipTest("mount namespaces need root here")
 
     def cpus(self, files):
         folder = os.path.join(lab.WORK, f"cpu-{self.id().rsplit('.', 1)[-1]}")
@@ -396,18 +422,6 @@ class Elsewhere(Lab):
         with running(probe(), "burn", "any", prefix=("unshare", "-m", "sh", "-c", script, "sh")) as pid:
             [process] = self.inspect(pid)["processes"]
             self.assertIn("libc", os.path.basename(process["malloc"]))
-
-
-class Healthy(Lab):
-    """No false alarm."""
-
-    def test_a_sleep_a_pipeline_and_a_team_have_no_findings(self):
-        with running("sleep", "60", prefix=fettle_run()) as pid:
-            self.assert_healthy(pid)
-        with running("sh", "-c", "while :; do echo x; done | gzip -c >/dev/null; :", prefix=fettle_run()) as pid:
-            self.assert_healthy(pid)
-        with running(gnu(), "team", "0", prefix=fettle_run("--pin", "threads")) as pid:
-            self.assert_healthy(pid)
 
 
 if __name__ == "__main__":

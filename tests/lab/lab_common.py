@@ -3,6 +3,7 @@
 to be found."""
 import concurrent.futures
 import contextlib
+import itertools
 import json
 import os
 import shutil
@@ -10,10 +11,14 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import unittest
 
 FETTLE = SOURCES = WORK = None
+AT_ONCE = 4
+BUILDING = threading.Lock()
+COUNT = itertools.count()
 CPUS = sorted(os.sched_getaffinity(0))
 TUNING = ("LD_PRELOAD", "FETTLE_", "OMP_", "GOMP_", "KMP_", "MALLOC_", "GLIBC_TUNABLES")
 # What else runs here, or what the host does, is real, and no fault of the program.
@@ -27,13 +32,15 @@ def environment(**more):
 def build(name, source, *flags, compiler="gcc"):
     """A program or library below WORK, built once; a compiler that cannot is a reason to skip."""
     path = os.path.join(WORK, name)
-    if not os.path.exists(path):
+    with BUILDING:
+        if os.path.exists(path):
+            return path
         if not shutil.which(compiler):
             raise unittest.SkipTest(f"no {compiler}")
         done = subprocess.run((compiler, "-D_GNU_SOURCE", "-O1", os.path.join(SOURCES, source), "-o", path, *flags,
                                "-lpthread", "-ldl"), capture_output=True, text=True)
-        if done.returncode:
-            raise unittest.SkipTest(done.stderr.strip().splitlines()[-1])
+    if done.returncode:
+        raise unittest.SkipTest(done.stderr.strip().splitlines()[-1])
     return path
 
 
@@ -46,13 +53,13 @@ def gnu():
 
 
 @contextlib.contextmanager
-def running(*words, prefix=(), ready=None, **variables):
+def running(*words, prefix=(), ready=None, patience_s=20, **variables):
     """The program, in a session of its own, so that nothing of it is left."""
     child = subprocess.Popen((*prefix, *words), env=environment(**variables), start_new_session=True,
                              stderr=subprocess.PIPE)
     try:
         name = os.path.basename(words[0])
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + patience_s
         while time.monotonic() < deadline:
             if child.poll() is not None:
                 raise AssertionError(f"{words}: ended with {child.returncode}: {child.stderr.read()}")
@@ -98,6 +105,7 @@ def fettle_run(*options):
 class Lab(unittest.TestCase):
     maxDiff = None
     options = ()  # of inspect
+    at_once = False
 
     def inspect(self, *whom, prefix=()):
         done = subprocess.run((*prefix, FETTLE, "inspect", *self.options, "--json", *map(str, whom)),
@@ -149,7 +157,7 @@ def group(controller, files):
             _, point, kind, options = line.split()[:4]
             if kind == "cgroup" and controller in options.split(","):
                 mount = point
-    folder = f"{mount}/fettle-lab-{os.getpid()}-{controller}"
+    folder = f"{mount}/fettle-lab-{os.getpid()}-{next(COUNT)}"
     try:
         if not mount:
             raise unittest.SkipTest(f"no v1 hierarchy has {controller}")
@@ -173,10 +181,24 @@ def within(folder):
     return ("sh", "-c", 'echo $$ >"$0/cgroup.procs" && exec "$@"', folder)
 
 
+class Suite(unittest.TestSuite):
+    """Tests of a class that says so run several at once, since most of their time is a window in which all they do is
+    wait: a thread that wants a CPU computes, whether it gets one or not."""
+
+    def run(self, result, debug=False):
+        tests = list(self)
+        if debug or not tests or not all(getattr(test, "at_once", False) for test in tests):
+            return super().run(result, debug)
+        with concurrent.futures.ThreadPoolExecutor(AT_ONCE) as pool:
+            list(pool.map(lambda test: test.run(result), tests))
+        return result
+
+
 def main():
     """lab_NAME.py FETTLE FOLDER [unittest arguments]    FOLDER holds lab_probe.c and lab_plugin.c"""
     global FETTLE, SOURCES, WORK
     FETTLE, SOURCES = os.path.abspath(sys.argv[1]), os.path.abspath(sys.argv[2])
     with tempfile.TemporaryDirectory(prefix="fettle-lab-") as WORK:
         os.chmod(WORK, 0o755)
+        unittest.defaultTestLoader.suiteClass = Suite
         unittest.main(argv=[sys.argv[0], *sys.argv[3:]])

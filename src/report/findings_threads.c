@@ -5,6 +5,8 @@
 #include "base/cleanup.h"
 #include "base/cpulist.h"
 
+#include <limits.h>
+
 /* A thread that wants a CPU this much of the window counts among those that keep one busy. */
 enum { WANTS_MILLI = 500 };
 
@@ -138,22 +140,36 @@ static bool quota_below_threads(const struct finding_input *in, struct finding_s
 	return found;
 }
 
-/* Threads of OpenMP's teams, the main thread among them; `*ret_busy` of them compute. 0: no thread tells its pool. */
-static unsigned team(const struct finding_input *in, unsigned *ret_busy)
-{
-	unsigned count = 0;
+/*
+ * Who may be in OpenMP's team: the main thread, threads with its sign, and those that compute and have no sign of any
+ * pool, since a thread shows whose it is only when it waits.
+ */
+struct team {
+	unsigned count, with_sign, idle; /* the main thread has no sign */
+	unsigned least_milli;            /* what the one that wanted a CPU least wanted of the window */
+	uint64_t least_ns;               /* and the CPU time of the one that has had least */
+};
 
-	*ret_busy = 0;
+static struct team team(const struct finding_input *in)
+{
+	struct team team = { .least_milli = UINT_MAX, .least_ns = UINT64_MAX };
+
 	for (size_t i = 0; i < in->main->thread_count; i++) {
 		const struct observed_thread *thread = &in->main->threads[i];
-		const bool member = thread->pool == POOL_GOMP || thread->pool == POOL_KMP;
+		const bool with_sign = thread->pool == POOL_GOMP || thread->pool == POOL_KMP;
+		const bool computes = thread_computes(in->observation, thread);
+		const unsigned milli = thread_wanted_milli(in->observation, thread);
 
-		if (thread->gone || (!member && thread->tid != in->main->pid))
+		if (thread->gone ||
+		    (!with_sign && thread->tid != in->main->pid && (!computes || thread->pool != POOL_UNKNOWN)))
 			continue;
-		count += member || thread->tid == in->main->pid;
-		*ret_busy += thread_computes(in->observation, thread);
+		team.count++;
+		team.with_sign += with_sign;
+		team.idle += !computes;
+		team.least_milli = milli < team.least_milli ? milli : team.least_milli;
+		team.least_ns = thread->last.run_ns < team.least_ns ? thread->last.run_ns : team.least_ns;
 	}
-	return count;
+	return team;
 }
 
 static bool has_openmp(const struct observed_process *process, bool at_start)
@@ -173,30 +189,29 @@ enum { ALONE_SECONDS = 5, ALONE_MILLI = 950 };
 /*
  * A pool grows to the largest team so far and never shrinks below it by itself: a team whose every thread computes and
  * which is smaller than planned was made smaller. One thread alone may just as well be in a part of the program that
- * has no teams; it is spoken of, in a low voice, only in a program that was built with OpenMP, after a long time.
+ * has no teams, and some that show no sign may be another pool's; they are spoken of, in a low voice, only in a program
+ * that was built with OpenMP (or, when there are several, has it), after a long time.
  */
 static bool threads_fewer(const struct finding_input *in, struct finding_say *say)
 {
 	const unsigned planned = in->instance->planned.threads;
-	const struct observed_thread *first = in->main->thread_count ? in->main->threads : NULL;
-	unsigned busy = 0, members = team(in, &busy);
+	const struct team seen = team(in);
+	const bool alone = seen.count == 1;
 
-	if (planned < 2 || !first || !has_openmp(in->main, members < 2))
+	if (planned < 2 || !seen.count || seen.count >= planned || seen.idle || !has_openmp(in->main, alone))
 		return false;
-	if (members < 2) {
-		if (in->main->thread_count > 1 || in->computing > 1 ||
-		    first->last.run_ns < ALONE_SECONDS * 1000000000ULL ||
-		    thread_ran_milli(in->observation, first) < ALONE_MILLI)
+	if (!seen.with_sign) {
+		if ((alone && (in->main->thread_count > 1 || in->computing > 1)) ||
+		    seen.least_ns < ALONE_SECONDS * 1000000000ULL || seen.least_milli < ALONE_MILLI)
 			return false;
 		say->severity = SEVERITY_NOTE;
+	}
+	if (alone)
 		text_add(&say->detail,
 			 "one thread computes, and has made no team in %llu s of CPU time, where %u were planned",
-			 (unsigned long long)(first->last.run_ns / 1000000000), planned);
-	} else {
-		if (members >= planned || busy < members)
-			return false;
-		text_add(&say->detail, "a team of %u threads computes where %u were planned", members, planned);
-	}
+			 (unsigned long long)(seen.least_ns / 1000000000), planned);
+	else
+		text_add(&say->detail, "a team of %u threads computes where %u were planned", seen.count, planned);
 	show_busy(in, in->main, say);
 	if (finding_variable(in, "OMP_NUM_THREADS"))
 		finding_show(say, "/proc/%d/environ: OMP_NUM_THREADS=%s", (int)in->main->pid,

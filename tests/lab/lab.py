@@ -113,12 +113,7 @@ class HowMany(Lab):
         self.need(2)
         # On two CPUs smaller is one thread alone: the low voice after five seconds.
         with running(gnu(), "team", "1", prefix=fettle_run("--threads", "2")) as pid:
-            deadline = time.monotonic() + 20
-            while time.monotonic() < deadline:
-                with open(f"/proc/{pid}/schedstat") as file:
-                    if int(file.read().split()[0]) > 5_000_000_000:
-                        break
-                time.sleep(0.2)
+            lab.let_compute(pid, 5)
             findings = self.found(pid)
             if "threads-fewer" not in findings and "neighbours-busy" in findings:
                 self.skipTest("others are too busy to tell what it would do alone")

@@ -92,6 +92,16 @@ def named(pid, name):
     return None
 
 
+def let_compute(pid, seconds, patience_s=40):
+    """Until its main thread has had so much CPU time."""
+    deadline = time.monotonic() + patience_s
+    while time.monotonic() < deadline:
+        with open(f"/proc/{pid}/schedstat") as file:
+            if int(file.read().split()[0]) > seconds * 1e9:
+                return
+        time.sleep(0.2)
+
+
 def threads(pid):
     with contextlib.suppress(OSError):
         return len(os.listdir(f"/proc/{pid}/task"))

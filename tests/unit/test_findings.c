@@ -208,6 +208,11 @@ static void a_team_that_was_made_smaller(void **state)
 	scene.processes[0].thread_count = 2;
 	scene_variable(&scene, (char *)"OMP_NUM_THREADS=4");
 	scene_expect(&scene, "threads-fewer", "a team of 2 threads computes where 4 were planned");
+	/* Two of the team run just now, and do not show that they are its. */
+	scene_set_thread(&scene, 0, 2, "2", 2, 990, 0);
+	scene_set_thread(&scene, 0, 3, "3", 3, 990, 0);
+	scene.threads[0][2].pool = scene.threads[0][3].pool = POOL_UNKNOWN;
+	scene_expect_nothing(&scene);
 	/* The pool is there, and two of it have work: uneven, not made smaller. */
 	scene_set_thread(&scene, 0, 2, "2", 2, 0, 0);
 	scene_set_thread(&scene, 0, 3, "3", 3, 0, 0);
@@ -226,6 +231,24 @@ static void one_thread_alone_is_spoken_of_late_and_low(void **state)
 	assert_int_equal(scene_judge(&scene, "threads-fewer", &report)->severity, SEVERITY_NOTE);
 	/* In Python the runtime was opened later: what it computes need not be its. */
 	scene_owner(&scene, SYMBOL_GOMP, 2, false, 1);
+	scene_expect_nothing(&scene);
+}
+
+static void a_team_that_never_waits_is_spoken_of_late_and_low(void **state)
+{
+	cleanup_report struct report *report = NULL;
+
+	(void)state;
+	scene.processes[0].thread_count = 2;
+	scene.threads[0][1].pool = POOL_UNKNOWN;
+	scene_owner(&scene, SYMBOL_GOMP, 2, false, 1);
+	scene_expect_nothing(&scene);
+	for (unsigned i = 0; i < 2; i++) {
+		scene.threads[0][i].first.run_ns += 9000000000;
+		scene.threads[0][i].last.run_ns += 9000000000;
+	}
+	assert_int_equal(scene_judge(&scene, "threads-fewer", &report)->severity, SEVERITY_NOTE);
+	scene.threads[0][1].pool = POOL_RAYON;
 	scene_expect_nothing(&scene);
 }
 
@@ -506,6 +529,7 @@ int main(void)
 		TEST(a_quota),
 		TEST(a_team_that_was_made_smaller),
 		TEST(one_thread_alone_is_spoken_of_late_and_low),
+		TEST(a_team_that_never_waits_is_spoken_of_late_and_low),
 		TEST(more_threads_than_planned),
 		TEST(a_child_that_inherited_a_pinned_threads_cpu),
 		TEST(two_runtimes_that_both_answer),

@@ -161,13 +161,17 @@ static int make_in_child(const struct observe_request *request, struct float_que
 static void explain(const struct observe_request *request, const struct observed_process *process, int code,
 		    struct observed_stops *stops)
 {
-	cleanup_free char *status = NULL, *scope = NULL;
+	cleanup_free char *status = NULL, *tracing = NULL, *scope = NULL;
 	char path[PROC_PATH];
 	uint64_t tracer = 0;
 
 	proc_path(path, process->pid, "status");
 	if (code == -EPERM && sysroot_read(request->root, path, &status) == 0)
 		(void)proc_number(status, "TracerPid", &tracer);
+	/* That is a thread; its process is what people know. */
+	proc_path(path, (pid_t)tracer, "status");
+	if (tracer && sysroot_read(request->root, path, &tracing) == 0)
+		(void)proc_number(tracing, "Tgid", &tracer);
 	(void)snprintf(stops->why, sizeof(stops->why), "ptrace: %s", strerror(-code));
 	if (tracer)
 		(void)snprintf(stops->why, sizeof(stops->why), "process %d traces it already", (int)tracer);

@@ -71,8 +71,9 @@ class Denormals(Lab):
 
 class Stopping(Lab):
     options = ("--denormals",)
+    at_once = True
 
-    def at_once(self, work, arguments):
+    def each(self, work, arguments):
         with concurrent.futures.ThreadPoolExecutor(len(arguments)) as pool:
             return list(pool.map(work, arguments))
 
@@ -114,7 +115,7 @@ class Stopping(Lab):
                 time.sleep(wait_s)
                 os.kill(pid, signal.SIGKILL)
                 return looker.communicate(timeout=20), looker.returncode
-        for (out, said), code in self.at_once(end, (0.95, 1.0, 1.02, 1.05, 1.1)):
+        for (out, said), code in self.each(end, (0.95, 1.0, 1.02, 1.05, 1.1)):
             self.assertIn(code, (0, 1))
             self.assertTrue(out.startswith("{") or "no process" in said, said)
 
@@ -127,7 +128,7 @@ class Stopping(Lab):
                 looker.communicate(timeout=20)
                 time.sleep(0.3)
                 return [(field(tid, "State"), field(tid, "TracerPid")) for tid in os.listdir(f"/proc/{pid}/task")]
-        for states in self.at_once(break_off, (0.5, 1.0, 1.03, 1.06, 1.1)):
+        for states in self.each(break_off, (0.5, 1.0, 1.03, 1.06, 1.1)):
             self.assertEqual(set(states), {("S", "0")})
 
     def test_who_may_not_stop_it_says_why_in_one_line(self):

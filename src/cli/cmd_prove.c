@@ -150,11 +150,15 @@ static int find_working_set(struct prove_session *session, struct err *err)
 
 static struct prove_result result_of(const struct prove_session *session, struct prove_row *rows)
 {
-	for (size_t i = 0; i < session->count; i++)
-		rows[i] =
-			(struct prove_row){ .experiment = session->entries[i].experiment,
-					    .workload = prove_session_workload(session, session->entries[i].experiment),
-					    .trial = &session->entries[i].trial };
+	for (size_t i = 0; i < session->count; i++) {
+		const struct prove_entry *entry = &session->entries[i];
+
+		rows[i] = (struct prove_row){ .experiment = entry->experiment,
+					      .workload = entry->workload,
+					      .trial = &entry->trial,
+					      .own = &entry->own,
+					      .joined = &entry->joined };
+	}
 	return (struct prove_result){ .machine = session->summary,
 				      .metric = session->invocation->options.prove.metric,
 				      .rows = rows,

@@ -53,6 +53,22 @@ static int make_arm(const struct prove_session *session, const struct prove_expe
 	return r == 0 ? add_program(session, experiment, with, &arm->program) : r;
 }
 
+/* The last options of those with the advice, as they are without a word that stands for a fact, and its words. */
+static int make_own(struct prove_entry *entry)
+{
+	const struct prove_experiment *experiment = entry->experiment;
+	size_t own = 0;
+	int r = 0;
+
+	while (experiment->with[own])
+		own++;
+	for (size_t i = entry->with.options.count - own; r == 0 && i < entry->with.options.count; i++)
+		r = words_add(&entry->own, entry->with.options.items[i]);
+	for (const char *const *word = experiment->words; r == 0 && *word; word++)
+		r = words_add(&entry->own, *word);
+	return r;
+}
+
 /*
  * The instances that 'fettle run' would start with these words: what of a plan a program can notice. Returns 0 and a
  * reference, or -errno.
@@ -119,15 +135,24 @@ static int ask_planner(const struct prove_session *session, const struct prove_e
 	return r == -ENOMEM || why->failed ? err_nomem(err) : 0;
 }
 
+static const char *workload_of(const struct prove_session *session, const struct prove_experiment *experiment)
+{
+	const char *name = session->program.count ? session->program.items[0] : "";
+	const char *slash = strrchr(name, '/');
+
+	return session->facts.built_in ? experiment->model : slash ? slash + 1 : name;
+}
+
 static int build_entry(const struct prove_session *session, struct prove_entry *entry, struct err *err)
 {
 	cleanup_text struct text why = TEXT_INIT;
 	int r;
 
+	entry->workload = workload_of(session, entry->experiment);
 	entry->trial.open = true;
 	if (!prove_impossible(entry->experiment, &session->facts, &why)) {
 		if (make_arm(session, entry->experiment, true, &entry->with) < 0 ||
-		    make_arm(session, entry->experiment, false, &entry->without) < 0)
+		    make_arm(session, entry->experiment, false, &entry->without) < 0 || make_own(entry) < 0)
 			return err_nomem(err);
 		r = ask_planner(session, entry, &why, err);
 		if (r < 0)
@@ -136,14 +161,6 @@ static int build_entry(const struct prove_session *session, struct prove_entry *
 	if (why.failed || (why.length && prove_trial_close(&entry->trial, true, why.data) < 0))
 		return err_nomem(err);
 	return 0;
-}
-
-const char *prove_session_workload(const struct prove_session *session, const struct prove_experiment *experiment)
-{
-	const char *name = session->program.count ? session->program.items[0] : "";
-	const char *slash = strrchr(name, '/');
-
-	return session->facts.built_in ? experiment->model : slash ? slash + 1 : name;
 }
 
 static bool has_baseline(const struct prove_team *team, const struct prove_arm *baseline)
@@ -165,7 +182,7 @@ static struct prove_team *team_of(struct prove_session *session, const struct pr
 	team->entries = calloc(session->count, sizeof(struct prove_entry *));
 	team->trials = calloc(session->count, sizeof(struct prove_trial *));
 	team->baseline = &entry->without;
-	team->workload = prove_session_workload(session, entry->experiment);
+	team->workload = entry->workload;
 	team->group.trials = team->trials;
 	session->team_count++;
 	return team;
@@ -173,7 +190,7 @@ static struct prove_team *team_of(struct prove_session *session, const struct pr
 
 static int make_teams(struct prove_session *session)
 {
-	session->teams = calloc(session->count + 1, sizeof(*session->teams));
+	session->teams = calloc(2 * session->count + 1, sizeof(*session->teams));
 	if (!session->teams)
 		return -ENOMEM;
 	for (size_t i = 0; i < session->count; i++) {
@@ -196,7 +213,8 @@ int prove_session_build(struct prove_session *session, struct err *err)
 	const char *only = session->invocation->options.prove.only;
 	int r = 0;
 
-	session->entries = calloc(prove_experiment_count, sizeof(*session->entries));
+	/* One more for each, for what wins together. */
+	session->entries = calloc(2 * prove_experiment_count, sizeof(*session->entries));
 	if (!session->entries)
 		return err_nomem(err);
 	for (size_t i = 0; r == 0 && i < prove_experiment_count; i++) {
@@ -219,6 +237,8 @@ void prove_session_clear(struct prove_session *session)
 	for (size_t i = 0; i < session->count; i++) {
 		arm_clear(&session->entries[i].with);
 		arm_clear(&session->entries[i].without);
+		words_clear(&session->entries[i].own);
+		words_clear(&session->entries[i].joined);
 		prove_trial_clear(&session->entries[i].trial);
 	}
 	for (size_t i = 0; i < session->team_count; i++) {

@@ -10,35 +10,30 @@
 
 #include <string.h>
 
-/* Is it worth it by an option, and nothing else of its family more so? */
-static bool wins(const struct prove_session *session, const struct prove_entry *entry)
+/* Did it win by an option, and was it not in vain beside the others that won? */
+static bool is_kept(const struct prove_session *session, const struct prove_entry *entry)
 {
-	if (entry->trial.judgement.verdict != PROVE_WORTH_IT || !entry->experiment->with[0])
-		return false;
-	for (size_t i = 0; i < session->count; i++) {
-		const struct prove_entry *other = &session->entries[i];
+	bool kept = entry->experiment->with[0] && prove_session_wins(session, entry);
 
-		if (strcmp(other->experiment->family, entry->experiment->family) == 0 &&
-		    other->trial.judgement.verdict == PROVE_WORTH_IT && other->experiment->with[0] &&
-		    (other->trial.judgement.ratio > entry->trial.judgement.ratio ||
-		     (other->trial.judgement.ratio == entry->trial.judgement.ratio && other < entry)))
-			return false;
-	}
-	return true;
+	/* Models of ours may each have another winner of a family: the first counts. */
+	for (const struct prove_entry *other = session->entries; kept && other < entry; other++)
+		kept = strcmp(other->experiment->family, entry->experiment->family) != 0 ||
+		       !prove_session_wins(session, other);
+	return kept;
 }
 
-/* What `with` adds to `without`: its last words, as its own options stand last. */
-static int add_own(const struct prove_entry *entry, struct words *options)
+/* What won together but is no better than its best part. */
+static void warn_in_vain(const struct prove_session *session)
 {
-	const struct words *all = &entry->with.options;
-	size_t own = 0;
-	int r = 0;
+	for (size_t i = 0; i < session->count; i++) {
+		const struct prove_entry *entry = &session->entries[i];
+		const enum prove_verdict verdict = entry->trial.judgement.verdict;
 
-	while (entry->experiment->with[own])
-		own++;
-	for (size_t i = all->count - own; r == 0 && i < all->count; i++)
-		r = words_add(options, all->items[i]);
-	return r;
+		if (entry->joined.count && (verdict == PROVE_HARMFUL || verdict == PROVE_NO_DIFFERENCE))
+			output_line(
+				"warning: what won by itself in '%s' is %s together: try the profile before it is used",
+				entry->workload, prove_verdict_words[verdict]);
+	}
 }
 
 int prove_profile_save(const struct prove_session *session, const char *name, struct err *err)
@@ -51,8 +46,10 @@ int prove_profile_save(const struct prove_session *session, const char *name, st
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && i < session->count; i++) {
-		if (wins(session, &session->entries[i]))
-			r = add_own(&session->entries[i], &words);
+		const struct prove_entry *entry = &session->entries[i];
+
+		for (size_t k = 0; r == 0 && is_kept(session, entry) && k < entry->own.count; k++)
+			r = words_add(&words, entry->own.items[k]);
 	}
 	if (r < 0)
 		return err_nomem(err);
@@ -62,6 +59,8 @@ int prove_profile_save(const struct prove_session *session, const char *name, st
 	r = option_parse(run->tables, "run", (int)words.count, (const char *const *)words.items, &options, &found, err);
 	if (r == 0)
 		r = profile_save(name, &options, &found, &path, err);
+	if (r == 0)
+		warn_in_vain(session);
 	if (r == 0)
 		output_line("profile '%s' has what won: 'fettle run --profile %s' uses it", path, name);
 	return r;

@@ -39,6 +39,11 @@ static double seconds_left(const struct course *course)
 	return now < course->deadline ? (double)(course->deadline - now) / 1e9 : 0;
 }
 
+static double seconds_since(uint64_t begin_ns)
+{
+	return (double)(clock_now_ns() - begin_ns) / 1e9;
+}
+
 /* A field of comma-separated values (RFC 4180): in quotes where it has to be. */
 static void add_field(const char *field, struct text *line)
 {
@@ -89,7 +94,6 @@ static int take(struct course *course, struct prove_team *team, size_t block, si
 	const struct prove_arm *words = arm_of(team, arm);
 	/* A first run that does not end is stopped with the budget. */
 	const uint64_t limit_ms = team->limit_ms ? team->limit_ms : (uint64_t)(seconds_left(course) * 1e3) + 1;
-	const uint64_t begin = clock_now_ns();
 	int r;
 
 	prove_progress_draw(&course->progress, course->session, team->workload, block, seconds_left(course));
@@ -102,7 +106,6 @@ static int take(struct course *course, struct prove_team *team, size_t block, si
 		(void)snprintf(course->session->ended, sizeof(course->session->ended), "it was interrupted");
 		return 1;
 	}
-	team->run_s = fmax(team->run_s, (double)(clock_now_ns() - begin) / 1e9);
 	return keep(course, team, block, name_of(team, arm), ret_sample, err);
 }
 
@@ -115,12 +118,16 @@ static int close_team(struct prove_team *team, bool impossible, const char *why)
 	return r;
 }
 
-static bool budget_ends(struct course *course, double needed_s)
+/* Is there no time for this any more? Then the team is closed: a quicker one may still have it. Returns 0, 1 or
+ * -ENOMEM. */
+static int out_of_time(struct course *course, struct prove_team *team, double needed_s, struct err *err)
 {
+	static const char ended[] = "the budget ended";
+
 	if (seconds_left(course) > needed_s)
-		return false;
-	(void)snprintf(course->session->ended, sizeof(course->session->ended), "the budget ended");
-	return true;
+		return 0;
+	(void)snprintf(course->session->ended, sizeof(course->session->ended), "%s", ended);
+	return close_team(team, false, ended) < 0 ? err_nomem(err) : 1;
 }
 
 /*
@@ -133,11 +140,13 @@ static int warm_up(struct course *course, struct prove_team *team, struct err *e
 
 	team->warm = true;
 	for (int i = 0; i < WARM_RUNS; i++) {
+		const uint64_t begin = clock_now_ns();
 		struct sample sample;
 		int r = take(course, team, 0, PROVE_BASELINE, &sample, err);
 
 		if (r != 0)
 			return r;
+		team->run_s = seconds_since(begin);
 		if (!sample.counts && !course->session->facts.built_in)
 			return err_set(err, -EINVAL, "'%s' cannot be measured: %s", team->workload, sample.why);
 		if (!sample.counts)
@@ -146,25 +155,28 @@ static int warm_up(struct course *course, struct prove_team *team, struct err *e
 			break;
 		before = sample.time;
 		team->limit_ms = (uint64_t)(team->run_s * 1e3 * LIMIT_TIMES) + LIMIT_MORE_MS;
-		if (budget_ends(course, team->run_s))
-			return 1;
+		r = out_of_time(course, team, team->run_s, err);
+		if (r != 0)
+			return r < 0 ? r : 0;
 	}
 	return 0;
 }
 
-/* One block of a team. Returns 0; 1: the end has come; -errno. */
+/* One block of a team. Returns 0; 1: we are told to end; -errno. */
 static int one_block(struct course *course, struct prove_team *team, struct err *err)
 {
 	cleanup_free struct prove_run *runs = calloc(PROVE_CANDIDATES + team->group.count, sizeof(*runs));
 	cleanup_free struct sample *samples = calloc(PROVE_CANDIDATES + team->group.count, sizeof(*samples));
+	const uint64_t begin = clock_now_ns();
 	size_t count;
+	int late;
 
 	if (!runs || !samples)
 		return err_nomem(err);
 	count = prove_block_draw(&team->group, &course->random, runs);
-	if (budget_ends(course, team->run_s * (double)count))
-		return 1;
-	team->run_s = 0; /* the longest of the block before counts for the next */
+	late = out_of_time(course, team, team->run_s * (double)count, err);
+	if (late != 0)
+		return late < 0 ? late : 0;
 	for (size_t i = 0; i < count; i++) {
 		const int r = take(course, team, team->group.blocks + 1, runs[i].arm, &samples[i], err);
 
@@ -174,6 +186,7 @@ static int one_block(struct course *course, struct prove_team *team, struct err 
 		runs[i].time = samples[i].time;
 		runs[i].why = samples[i].why;
 	}
+	team->run_s = seconds_since(begin) / (double)count;
 	if (prove_block_take(&team->group, runs, count) < 0)
 		return err_nomem(err);
 	if (team->group.lost >= FIRST_LOOK && team->group.lost * 2 > team->group.blocks)
@@ -204,8 +217,12 @@ static int follow(struct course *course, struct err *err)
 	struct prove_team *team;
 	int r = 0;
 
-	while (r == 0 && (team = next_team(course->session)) != NULL)
-		r = team->warm ? one_block(course, team, err) : warm_up(course, team, err);
+	do {
+		while (r == 0 && (team = next_team(course->session)) != NULL)
+			r = team->warm ? one_block(course, team, err) : warm_up(course, team, err);
+		if (r == 0)
+			r = prove_session_join(course->session, err);
+	} while (r == 0 && next_team(course->session));
 	return r < 0 ? r : 0;
 }
 

@@ -19,8 +19,11 @@ struct prove_arm {
 /* An experiment with its trial. */
 struct prove_entry {
 	const struct prove_experiment *experiment;
+	const char *workload; /* the name of what is run: a model of ours, or the user's program */
 	struct prove_trial trial;
 	struct prove_arm with, without;
+	struct words own;    /* options and words that are the advice's own */
+	struct words joined; /* of what won together: the advice; empty of all others */
 };
 
 /* Those with the same baseline. */
@@ -33,6 +36,7 @@ struct prove_team {
 	double run_s;                     /* what a run takes, about; 0: none was made */
 	uint64_t limit_ms;                /* for a run; 0: not known yet */
 	bool warm;
+	bool joined; /* what won in it was tried together, or is what won together */
 };
 
 struct prove_session {
@@ -57,15 +61,21 @@ struct prove_session {
  */
 int prove_session_build(struct prove_session *session, struct err *err);
 
-/* The name of what is run: a model of ours, or the user's program. */
-const char *prove_session_workload(const struct prove_session *session, const struct prove_experiment *experiment);
-
 /*
  * Measure until all is decided, the budget ends (0: at once) or we are told to; what is open then is closed with
  * `ended` as the reason. Returns 0, or -errno: the baseline cannot be
  * measured, or memory ran out.
  */
 int prove_session_run(struct prove_session *session, uint64_t budget_ms, struct err *err);
+
+/*
+ * Where several pieces of advice of one team won, of each family the best: add a team that tries them together. Of each
+ * team once. Returns 0 or -errno.
+ */
+int prove_session_join(struct prove_session *session, struct err *err);
+
+/* Is it worth it, and nothing else of its family and workload more so? */
+bool prove_session_wins(const struct prove_session *session, const struct prove_entry *entry);
 
 void prove_session_clear(struct prove_session *session);
 #define cleanup_prove_session cleanup_(prove_session_clear)

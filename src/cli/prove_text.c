@@ -34,6 +34,20 @@ static void add_row(const struct prove_row *row, const struct colour *colour, st
 	add_shown(words.data ? words.data : "", INDENT, text);
 }
 
+/* What "together" is made of. */
+static void add_joined(const struct prove_row *row, struct text *text)
+{
+	cleanup_text struct text line = TEXT_INIT;
+
+	if (!row->joined || !row->joined->count)
+		return;
+	text_add(&line, "together in %s:", row->workload);
+	for (size_t i = 0; i < row->joined->count; i++)
+		text_add(&line, "%s %s", i ? "," : "", row->joined->items[i]);
+	text->failed |= line.failed;
+	add_shown(line.data ? line.data : "", 0, text);
+}
+
 void prove_text(const struct prove_result *result, const struct colour *colour, struct text *text)
 {
 	const double noise = prove_noise(result);
@@ -43,6 +57,8 @@ void prove_text(const struct prove_result *result, const struct colour *colour, 
 	for (size_t i = 0; i < result->count; i++)
 		add_row(&result->rows[i], colour, text);
 	text_add(text, "\n");
+	for (size_t i = 0; i < result->count; i++)
+		add_joined(&result->rows[i], text);
 	if (noise >= 0)
 		text_add(text, "noise: the same against itself came to within %.1f %%\n", 100 * noise);
 	prove_text_short(result, text);

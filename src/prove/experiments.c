@@ -246,6 +246,12 @@ const struct prove_experiment prove_experiments[] = {
 	  .about = "the baseline against itself, which must not differ",
 	  .control = true },
 };
+const struct prove_experiment prove_together = {
+	.advice = "together",
+	.family = "together",
+	.about = "what was worth it by itself, of each family the best, all together",
+};
+
 const size_t prove_experiment_count = ARRAY_SIZE(prove_experiments);
 
 static bool is_word(const char *word, size_t length, const char *name)

@@ -40,6 +40,9 @@ struct prove_experiment {
 	bool (*impossible)(const struct prove_facts *facts, struct text *why);
 };
 
+/* What won together; no row of the table, for it is made of them. */
+extern const struct prove_experiment prove_together;
+
 extern const struct prove_experiment prove_experiments[];
 extern const size_t prove_experiment_count;
 

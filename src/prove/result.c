@@ -59,16 +59,13 @@ static json_t *why_to_json(const struct prove_trial *trial)
 	return text.failed ? NULL : json_any_text(text.data);
 }
 
-static json_t *options_to_json(const struct prove_experiment *experiment)
+static json_t *words_to_json(const struct words *words)
 {
-	const char *const *const parts[] = { experiment->with, experiment->words };
 	json_t *array = json_array();
 	int r = 0;
 
-	for (size_t p = 0; p < ARRAY_SIZE(parts); p++) {
-		for (const char *const *word = parts[p]; *word; word++)
-			r |= json_array_append_new(array, json_string(*word));
-	}
+	for (size_t i = 0; words && i < words->count; i++)
+		r |= json_array_append_new(array, json_any_text(words->items[i]));
 	if (r == 0)
 		return array;
 	json_decref(array);
@@ -92,7 +89,9 @@ static json_t *row_to_json(const struct prove_row *row)
 	r |= json_object_set_new(object, "why", why_to_json(trial));
 	r |= json_object_set_new(object, "noise", measured ? json_real(judgement->noise) : json_null());
 	r |= json_object_set_new(object, "lost", json_integer((json_int_t)trial->lost));
-	r |= json_object_set_new(object, "options", options_to_json(row->experiment));
+	r |= json_object_set_new(object, "options", words_to_json(row->own));
+	if (row->joined && row->joined->count)
+		r |= json_object_set_new(object, "of", words_to_json(row->joined));
 	r |= json_object_set_new(object, "about", json_string(row->experiment->about));
 	if (r == 0)
 		return object;

@@ -14,6 +14,8 @@ struct prove_row {
 	const struct prove_experiment *experiment;
 	const char *workload; /* the model, or the user's program */
 	const struct prove_trial *trial;
+	const struct words *own;    /* options and words that are the advice's own; NULL: there was nothing to try */
+	const struct words *joined; /* what won together: the advice it is made of; NULL or empty of all others */
 };
 
 struct prove_result {

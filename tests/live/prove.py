@@ -17,12 +17,13 @@ import unittest
 
 from common import untuned
 
-# Prints a time of its own after a warm-up: longer where OMP_WAIT_POLICY says passive, shorter where it says active. The
-# noise is drawn from the process's number, 1 % of it.
+# Prints a time of its own after a warm-up: longer where OMP_WAIT_POLICY says passive, shorter where it says active or
+# glibc's malloc is tuned. The noise is drawn from the process's number, 1 % of it.
 PROGRAM = """
 import os, random
 random.seed(os.getpid())
 usual = {"passive": 14.0, "active": 9.0}.get(os.environ.get("OMP_WAIT_POLICY"), 10.0)
+usual *= 0.8 if "mmap_threshold" in os.environ.get("GLIBC_TUNABLES", "") else 1
 for step, slow in enumerate((40, 3, 1, 1, 1, 1, 1, 1)):
     print(f"step {step}: {usual * slow * random.uniform(0.995, 1.005)} ms, {1000 / usual / slow * random.uniform(0.995, 1.005)} images/s")
 """
@@ -76,6 +77,16 @@ class Prove(unittest.TestCase):
                          {"schema": "fettle.profile/1", "wait": "active"})
         # A user's program says nothing of the host.
         self.assertFalse(list(self.at.glob("cache/fettle/proof*")))
+
+    def test_what_won_is_tried_together(self):
+        _, trials = self.trials("--only", "wait,allocator=tuned-glibc", "--metric", "([0-9.]+) ms", "--profile",
+                                str(self.at / "both.json"), "--", sys.executable, str(self.program))
+        together = trials["together"]
+        self.assertEqual((together["verdict"], together["of"]), ("worth-it", ["wait=active", "allocator=tuned-glibc"]))
+        self.assertAlmostEqual(together["ratio"], 10 / 9 / 0.8, delta=0.02)
+        self.assertEqual(together["options"], ["--wait", "active", "--allocator", "tuned-glibc"])
+        self.assertEqual(json.loads((self.at / "both.json").read_text()),
+                         {"schema": "fettle.profile/1", "wait": "active", "allocator": "tuned-glibc"})
 
     def test_of_a_rate_more_is_better(self):
         _, trials = self.trials("--only", "wait", "--metric", "([0-9.]+) images/s", "--rate", "--", sys.executable,

@@ -33,7 +33,7 @@ def median_column(title, field, scale=1.0, digits=2, spread=True):
     return Column(title, cell)
 
 
-def ratio_column(title, field, baseline, speedup=False, seed=0):
+def ratio_column(title, field, baseline, speedup=False, seed=0, digits=2):
     """Against the baseline, with its 95 % interval: its share of the baseline's, or with `speedup` the inverse."""
     def cell(name, table):
         if baseline not in table:
@@ -42,7 +42,7 @@ def ratio_column(title, field, baseline, speedup=False, seed=0):
             return "1"
         mine, its = values(table[name], field), values(table[baseline], field)
         middle, low, high = stats.ratio(its, mine, seed) if speedup else stats.ratio(mine, its, seed)
-        return f"{middle:.2f} ({low:.2f}–{high:.2f})"
+        return f"{middle:.{digits}f} ({low:.{digits}f}–{high:.{digits}f})"
     return Column(title, cell)
 
 

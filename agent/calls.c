@@ -13,11 +13,18 @@
 #include <stdarg.h>
 #include <sys/prctl.h>
 
+/* Under a filter nobody may be asked whose end it is: ours, or that of a vfork()ed child in our memory. */
+static void note_end(void)
+{
+	if (!recorder_is_quiet())
+		recorder_end();
+}
+
 HOOK _Noreturn void _exit(int status)
 {
 	const struct behind *libc = agent_behind();
 
-	recorder_end();
+	note_end();
 	if (libc->exit_now)
 		libc->exit_now(status);
 	for (;;)
@@ -74,7 +81,7 @@ HOOK long syscall(long number, ...)
 	if (filters)
 		recorder_filter_comes();
 	else if (number == SYS_exit_group)
-		recorder_end();
+		note_end();
 	r = libc->syscall(number, words[0], words[1], words[2], words[3], words[4], words[5]);
 	if (filters)
 		recorder_filter_came(r >= 0);

@@ -242,7 +242,9 @@ HOOK int pthread_create(pthread_t *restrict thread, const pthread_attr_t *restri
 	bool widened;
 	int r;
 
-	if (!libc->pthread_create && !agent_find_again()->pthread_create)
+	if (!libc->pthread_create)
+		libc = agent_find_again();
+	if (!libc->pthread_create)
 		return EAGAIN;
 	if (!agent_active() && !recorder_on())
 		return libc->pthread_create(thread, attribute, start, argument);

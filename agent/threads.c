@@ -161,7 +161,8 @@ static void thread_begins(uint32_t flags)
 	row = recorder_is_quiet() ? NULL : take_row(recorder_file());
 	if (!row) {
 		recorder_add(&process->threads_unseen);
-		recorder_add(&recorder_file()->threads_lost);
+		if (!recorder_is_quiet())
+			recorder_add(&recorder_file()->threads_lost);
 		return;
 	}
 	*row = (struct agent_thread){

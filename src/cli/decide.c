@@ -63,6 +63,7 @@ int decide_workload(const struct options *options, const char *const *environmen
 		.environment = environment,
 	};
 	layers_tell(options, &decision->workload);
+	decision->workload.watched = options_watch(options);
 	decision->options = options;
 	if (!program)
 		return 0;
@@ -76,8 +77,8 @@ int decide_workload(const struct options *options, const char *const *environmen
 	return 0;
 }
 
-/* Where threads are pinned or denormals flushed it is loaded; out of an inherited LD_PRELOAD an outer fettle's is
- * taken. */
+/* Where threads are pinned, denormals flushed or the run is watched it is loaded; out of an inherited LD_PRELOAD an
+ * outer fettle's is taken. */
 static bool needs_agent(const struct decision *decision)
 {
 	const struct plan *plan = decision->plan;
@@ -86,7 +87,8 @@ static bool needs_agent(const struct decision *decision)
 		if (plan->instances[i].pin == PIN_THREADS)
 			return true;
 	}
-	return decision->workload.request.flush_denormals || workload_getenv(&decision->workload, "LD_PRELOAD") != NULL;
+	return decision->workload.request.flush_denormals || decision->workload.watched ||
+	       workload_getenv(&decision->workload, "LD_PRELOAD") != NULL;
 }
 
 int decide_libraries(const struct options *options, char *const *words, struct decision *decision,

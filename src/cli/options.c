@@ -168,6 +168,11 @@ struct wishes options_wishes(const struct options *options)
 	};
 }
 
+bool options_watch(const struct options *options)
+{
+	return options->supervision.verify || options->supervision.require || options->supervision.report;
+}
+
 void options_clear(struct options *options)
 {
 	option_texts_clear(&options->set);

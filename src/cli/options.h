@@ -89,5 +89,8 @@ extern const struct option_table version_options;     /* -V, -h */
 /* The wishes in the form the pure steps take; borrows from `options`. */
 struct wishes options_wishes(const struct options *options);
 
+/* Is the run to be looked at and judged? */
+bool options_watch(const struct options *options);
+
 void options_clear(struct options *options);
 #define cleanup_options cleanup_(options_clear)

@@ -41,7 +41,7 @@ int run_result_begin(const struct options *options, size_t count, struct run_res
 
 	*result = (struct run_result){ .report = OUTPUT_FILE_INIT, .begin_ns = clock_now_ns(), .count = count };
 	result->table = !options->quiet && (count > 1 || options->verbose || options->supervision.collect);
-	if (!result->table && !run_watch_is_asked(options))
+	if (!result->table && !options_watch(options))
 		return 0;
 	result->starts = calloc(count, sizeof(*result->starts));
 	result->ends = calloc(count, sizeof(*result->ends));
@@ -77,8 +77,8 @@ void run_result_note(struct run_result *result, const struct launch_event *event
 	}
 }
 
-static void fill_instance(const struct run_result *result, size_t i, const struct launch_child *child,
-			  const struct launch_end *end, struct run_instance *instance)
+static void fill_instance(const struct run_result *result, const struct run_watch *watch, size_t i,
+			  const struct launch_child *child, const struct launch_end *end, struct run_instance *instance)
 {
 	const char *path;
 
@@ -95,6 +95,7 @@ static void fill_instance(const struct run_result *result, size_t i, const struc
 		.max_rss_bytes = end->usage.max_rss_bytes,
 		.collected = end->collected,
 		.number = end->number,
+		.agent = watch->scribes ? watch->scribes[i].agent : NULL,
 	};
 	(void)throttle_between(&result->throttle, &result->starts[i], &result->ends[i], &instance->throttled_periods,
 			       &instance->throttled_ns, &path);
@@ -174,7 +175,7 @@ int run_result_tell(struct run_result *result, const struct options *options, co
 	if (!instances)
 		return err_nomem(err);
 	for (size_t i = 0; i < start->count; i++)
-		fill_instance(result, i, &start->children[i], &ends[i], &instances[i]);
+		fill_instance(result, watch, i, &start->children[i], &ends[i], &instances[i]);
 	throttle_read(&result->throttle, &now);
 	run.throttle_known = throttle_between(&result->throttle, &result->begin, &now, &run.throttled_periods,
 					      &run.throttled_ns, &run.throttle_path);

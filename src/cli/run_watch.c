@@ -7,9 +7,11 @@
 #include "cli/options.h"
 #include "cli/start.h"
 #include "launch/clock.h"
+#include "observe/agent.h"
 #include "observe/observe.h"
 #include "plan/plan.h"
 #include "settings/planned.h"
+#include "settings/preload.h"
 
 #include <errno.h>
 #include <string.h>
@@ -26,6 +28,7 @@ enum {
 	START_MS = 3000,        /* --require=start: the first seconds, at the latest */
 	REFRESH_LEAST_MS = 500, /* between two times that libraries and memory of an instance are read ... */
 	REFRESH_MOST_MS = 60000,
+	EXPLAIN_BYTES = 192,
 	LOADING_TRIES = 8, /* a loader that is at work after as many looks is one that we do not understand */
 };
 
@@ -41,11 +44,32 @@ struct watched {
 	unsigned tries;
 };
 
-bool run_watch_is_asked(const struct options *options)
+/*
+ * Where each one's agents write. Without one there is no record, and nothing else: that is said where something is not
+ * known for it.
+ */
+static int make_records(const struct start *start, struct run_watch *watch)
 {
-	const struct supervision *asked = &options->supervision;
+	struct err why = { 0 };
+	int r = 0;
 
-	return asked->verify || asked->require || asked->report;
+	for (size_t i = 0; r == 0 && i < start->count; i++) {
+		const struct launch_child *child = &start->children[i];
+		const char *const *environment = (const char *const *)child->environment;
+		const char *preload = environ_value(environment, "LD_PRELOAD");
+
+		if (!preload || !strstr(preload, preload_agent.name))
+			continue;
+		r = agent_file_make(environment, &watch->scribes[i].file, &why);
+		if (r < 0) {
+			r = r == -ENOMEM ? r : 0;
+			continue;
+		}
+		r = agent_file_tell(&watch->scribes[i].file, (char **)child->environment);
+		if (r == 0 && child->unpinned)
+			r = agent_file_tell(&watch->scribes[i].file, (char **)child->unpinned);
+	}
+	return r;
 }
 
 /* What was planned for each, in full. */
@@ -70,7 +94,7 @@ int run_watch_begin(const struct options *options, const struct start *start, st
 	struct run_watch *watch = ret_watch;
 	int r = 0;
 
-	*watch = (struct run_watch){ .wanted = run_watch_is_asked(options), .start = start, .root = SYSROOT_INIT };
+	*watch = (struct run_watch){ .wanted = options_watch(options), .start = start, .root = SYSROOT_INIT };
 	if (!watch->wanted)
 		return 0;
 	watch->due_ns = CLOCK_NEVER;
@@ -78,7 +102,10 @@ int run_watch_begin(const struct options *options, const struct start *start, st
 	watch->children = calloc(start->count, sizeof(*watch->children));
 	watch->pids = calloc(start->count, sizeof(*watch->pids));
 	watch->planned = calloc(start->count, sizeof(*watch->planned));
-	if (!watch->children || !watch->pids || !watch->planned)
+	watch->scribes = calloc(start->count, sizeof(*watch->scribes));
+	for (size_t i = 0; watch->scribes && i < start->count; i++)
+		watch->scribes[i].file = (struct agent_file)AGENT_FILE_INIT;
+	if (!watch->children || !watch->pids || !watch->planned || !watch->scribes || make_records(start, watch) < 0)
 		return err_nomem(err);
 	r = require_parse(options->supervision.require, &watch->require, err);
 	if (r == 0)
@@ -88,8 +115,14 @@ int run_watch_begin(const struct options *options, const struct start *start, st
 
 void run_watch_clear(struct run_watch *watch)
 {
-	for (size_t i = 0; watch->planned && i < watch->count; i++)
-		planned_clear(&watch->planned[i]);
+	for (size_t i = 0; i < watch->count; i++) {
+		if (watch->planned)
+			planned_clear(&watch->planned[i]);
+		if (!watch->scribes)
+			continue;
+		agent_file_close(&watch->scribes[i].file);
+		observed_agent_free(watch->scribes[i].agent);
+	}
 	observation_free(watch->observation);
 	gathered_clear(&watch->gathered);
 	require_clear(&watch->require);
@@ -98,6 +131,7 @@ void run_watch_clear(struct run_watch *watch)
 	free(watch->children);
 	free(watch->pids);
 	free(watch->planned);
+	free(watch->scribes);
 	*watch = (struct run_watch){ .root = SYSROOT_INIT };
 }
 
@@ -162,6 +196,24 @@ static int take(struct run_watch *watch, const struct launch_event *event)
 	return observe_start(&request, clock_now_ns(), &watch->observation, &watch->failed);
 }
 
+/* What its agents have written so far, in the place of what they had. */
+static int read_record(struct run_watch *watch, size_t i, struct observed_agent **agent)
+{
+	struct observed_agent *now = NULL;
+
+	if (!watch->scribes[i].file.record)
+		return 0;
+	if (agent_read(&watch->scribes[i].file, &now) < 0)
+		return err_nomem(&watch->failed);
+	if (!now->process_count) { /* none has begun, or none could */
+		observed_agent_free(now);
+		return 0;
+	}
+	observed_agent_free(*agent);
+	*agent = now;
+	return 0;
+}
+
 /* How soon after now the costly part is worth repeating: a program is what it is, the more the longer it has been. */
 static uint64_t refresh_pause_ns(uint64_t age_ns)
 {
@@ -173,14 +225,20 @@ static uint64_t refresh_pause_ns(uint64_t age_ns)
 static int refresh(struct run_watch *watch, size_t instance_idx)
 {
 	const struct observe_request request = request_of(watch);
-	struct watched *child = &watch->children[child_of(watch, &watch->observation->instances[instance_idx])];
+	struct observed_instance *instance = &watch->observation->instances[instance_idx];
+	const size_t i = child_of(watch, instance);
+	struct watched *child = &watch->children[i];
 	const uint64_t before = spent_ns();
 	bool read = false;
 	int r = observe_refresh(&request, watch->observation, instance_idx, &read, &watch->failed);
-	const uint64_t now = clock_now_ns(), rest = (spent_ns() - before) * COST_TIMES;
+	uint64_t now, rest;
 
+	if (r == 0)
+		r = read_record(watch, i, &instance->agent);
 	if (r < 0)
 		return r;
+	now = clock_now_ns();
+	rest = (spent_ns() - before) * COST_TIMES;
 	child->refresh_least_ns = now + (child->tries < LOADING_TRIES && !read ? 0 : rest);
 	child->refresh_due_ns = read ? now + refresh_pause_ns(now - child->started_ns) : 0;
 	child->tries += !read;
@@ -331,28 +389,52 @@ uint64_t run_watch_look(struct run_watch *watch, const struct launch_event *even
 	return watch->due_ns;
 }
 
-static int add_unseen(struct run_watch *watch, size_t i, const struct launch_end *end, struct err *err)
+/* Why no look has met it. */
+static void explain(const struct run_watch *watch, size_t i, const struct launch_end *end, char why[EXPLAIN_BYTES])
 {
 	const struct watched *child = &watch->children[i];
-	char why[160];
+	const char *record = watch->scribes[i].agent ? "" : ", and left no record";
 
 	if (!end->pid)
-		(void)snprintf(why, sizeof(why), "it was never started");
+		(void)snprintf(why, EXPLAIN_BYTES, "it was never started");
 	else if (is_over(watch))
-		(void)snprintf(why, sizeof(why), "nobody looked: %.120s", watch->failed.text);
+		(void)snprintf(why, EXPLAIN_BYTES, "nobody looked: %.120s", watch->failed.text);
 	else
-		(void)snprintf(why, sizeof(why), "the program ended after %llu ms, before the first look",
-			       (unsigned long long)((child->ended_ns - child->started_ns) / NS_PER_MS));
-	return gathered_unseen(&watch->gathered, &watch->planned[i], &end->grant, why, err);
+		(void)snprintf(why, EXPLAIN_BYTES, "the program ended after %llu ms, before the first look%s",
+			       (unsigned long long)((child->ended_ns - child->started_ns) / NS_PER_MS), record);
+}
+
+/* What is known of an instance now that it is over. */
+static int close_one(struct run_watch *watch, size_t i, const struct launch_end *end, struct err *err)
+{
+	struct observed_instance instance = { .planned = watch->planned[i], .grant = &end->grant };
+	struct ended ended = { .machine = watch->start->decision.machine, .instance = &instance };
+	char why[EXPLAIN_BYTES];
+
+	if (read_record(watch, i, &watch->scribes[i].agent) < 0)
+		return err_nomem(err);
+	for (size_t k = 0; watch->observation && k < watch->observation->instance_count; k++) {
+		const struct observed_instance *seen = &watch->observation->instances[k];
+
+		if (seen->planned.index != watch->planned[i].index ||
+		    !gathered_looks(&watch->gathered, watch->planned[i].index))
+			continue;
+		instance.cgroup = seen->cgroup;
+		ended.main = &watch->observation->processes[seen->main_idx];
+	}
+	instance.agent = watch->scribes[i].agent;
+	if (!ended.main) {
+		explain(watch, i, end, why);
+		ended.why = why;
+	}
+	return gathered_close(&watch->gathered, &ended, err);
 }
 
 int run_watch_finish(struct run_watch *watch, const struct launch_end *ends, struct err *err)
 {
 	int r = 0;
 
-	for (size_t i = 0; watch->wanted && r == 0 && i < watch->count; i++) {
-		if (!gathered_looks(&watch->gathered, watch->planned[i].index))
-			r = add_unseen(watch, i, &ends[i], err);
-	}
+	for (size_t i = 0; watch->wanted && r == 0 && i < watch->count; i++)
+		r = close_one(watch, i, &ends[i], err);
 	return r < 0 ? r : gathered_finish(&watch->gathered, err);
 }

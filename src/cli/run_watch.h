@@ -12,6 +12,7 @@
 #include "base/err.h"
 #include "base/sysroot.h"
 #include "cli/require.h"
+#include "observe/agent_file.h"
 #include "report/gather.h"
 
 #include <stdbool.h>
@@ -22,10 +23,17 @@
 struct launch_end;
 struct launch_event;
 struct observation;
+struct observed_agent;
 struct options;
 struct start;
 
 struct watched;
+
+/* What the agents of a child write. */
+struct scribe {
+	struct agent_file file;       /* where; without a record: nowhere */
+	struct observed_agent *agent; /* and what, when it is over; NULL: nothing */
+};
 
 struct run_watch {
 	bool wanted;
@@ -38,6 +46,7 @@ struct run_watch {
 	struct watched *children;
 	pid_t *pids;             /* of the children, as the request takes them */
 	struct planned *planned; /* the same */
+	struct scribe *scribes;  /* the same */
 	size_t count;
 	unsigned early; /* first looks taken since the latest start */
 	uint64_t first_start_ns, due_ns;
@@ -47,9 +56,6 @@ struct run_watch {
 	uint64_t system_due_ns;
 	struct err failed; /* why nobody looks any more; code 0: nothing did */
 };
-
-/* Is looking on asked for? */
-bool run_watch_is_asked(const struct options *options);
 
 /* Prepare. Returns 0 or -errno with one line; free with run_watch_clear(), whatever is returned. */
 int run_watch_begin(const struct options *options, const struct start *start, struct run_watch *ret_watch,

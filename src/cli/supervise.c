@@ -25,7 +25,7 @@ bool supervise_is_asked(const struct invocation *invocation)
 	const struct supervision *asked = &invocation->options.supervision;
 
 	return invocation->tap || asked->timeout || asked->log_dir || asked->log_prefix || asked->collect ||
-	       run_watch_is_asked(&invocation->options) || (asked->fail && strncmp(asked->fail, "restart", 7) == 0);
+	       options_watch(&invocation->options) || (asked->fail && strncmp(asked->fail, "restart", 7) == 0);
 }
 
 static int read_fail(const char *word, struct launch_orders *orders, struct err *err)

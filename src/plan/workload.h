@@ -52,6 +52,7 @@ struct workload {
 	struct rank rank;
 	const char *not_users;                  /* a variable that the manager set on its own; NULL: none */
 	const char *const *of_profile;          /* options that a profile decided, NULL-terminated; NULL: none */
+	bool watched;                           /* the run is looked at and judged */
 	const char *agent_path;                 /* our agent as the target will find it; NULL: there is none */
 	struct workload_library malloc_library; /* for the allocator that is asked for; for `auto` tcmalloc's */
 	const char *framework;                  /* in the program's Python environment; NULL: none is known */

@@ -20,16 +20,30 @@ struct check_rule {
 	/* Is there anything to check? */
 	bool (*applies)(const struct finding_input *in);
 	enum sight sight;
+	/* What the agents wrote down says of it, where a look does not tell: what was seen, and evidence. */
+	enum verdict (*written)(const struct finding_input *in, struct check_say *say);
 };
 
-/* Make the checks of one instance, whose findings are in the report already. Returns 0 or -ENOMEM. */
-int checks_make(const struct finding_input *in, struct report *report);
+/* A line of evidence. */
+void check_show(struct check_say *say, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* checks_agent.c. The `written` of the rules. Each is called with a record that has the main process. */
+enum verdict check_written_binding(const struct finding_input *in, struct check_say *say);
+enum verdict check_written_threads(const struct finding_input *in, struct check_say *say);
+enum verdict check_written_memory(const struct finding_input *in, struct check_say *say);
+enum verdict check_written_preload(const struct finding_input *in, struct check_say *say);
+enum verdict check_written_allocator(const struct finding_input *in, struct check_say *say);
+enum verdict check_written_openmp(const struct finding_input *in, struct check_say *say);
+enum verdict check_written_environment(const struct finding_input *in, struct check_say *say);
+
+/* What the main process wrote down; one in another PID namespace has numbers of its own. NULL: there is nothing. */
+const struct observed_agent_process *check_main(const struct finding_input *in);
 
 /*
- * The same of an instance that nobody saw, and `why`: only what was asked and granted is known. Its process is an empty
- * one. Returns 0 or -ENOMEM.
+ * Make the checks of one instance, whose findings are in the report already. `why`: nobody saw it, and why not; then
+ * only what was asked, granted and written down by its agents is known. NULL: it was seen. Returns 0 or -ENOMEM.
  */
-int checks_unseen(const struct finding_input *in, const char *why, struct report *report);
+int checks_make(const struct finding_input *in, const char *why, struct report *report);
 
 /* The `i`th check's name, or NULL. */
 const char *check_name(size_t i);

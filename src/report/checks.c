@@ -10,8 +10,7 @@
 #include <stdarg.h>
 #include <string.h>
 
-static void show(struct check_say *say, const char *format, ...) __attribute__((format(printf, 2, 3)));
-static void show(struct check_say *say, const char *format, ...)
+void check_show(struct check_say *say, const char *format, ...)
 {
 	char *line = NULL;
 	va_list args;
@@ -52,9 +51,9 @@ static bool cpus_refused(const struct finding_input *in, struct check_say *say)
 	if (!grant || !grant->affinity_unmet)
 		return false;
 	if (grant->affinity_error)
-		show(say, "sched_setaffinity: %s", strerror(-grant->affinity_error));
+		check_show(say, "sched_setaffinity: %s", strerror(-grant->affinity_error));
 	else
-		show(say, "sched_getaffinity, read back after binding: not what was asked");
+		check_show(say, "sched_getaffinity, read back after binding: not what was asked");
 	return true;
 }
 
@@ -95,15 +94,16 @@ static enum verdict cpu_binding(const struct finding_input *in, const struct rep
 	if (cpus_refused(in, say))
 		return VERDICT_DIFFERS;
 	if (found(in, report, "cpu-escaped")) {
-		show(say, "see cpu-escaped");
+		check_show(say, "see cpu-escaped");
 		return VERDICT_DIFFERS;
 	}
 	if (known < all || !all) {
-		show(say, "the status of %u of %u threads could not be read (/proc/%d/task)", all - known, all,
-		     (int)in->main->pid);
+		check_show(say, "the status of %u of %u threads could not be read (/proc/%d/task)", all - known, all,
+			   (int)in->main->pid);
 		return VERDICT_UNKNOWN;
 	}
-	show(say, "/proc/%d/task and its children's, status of %u threads: Cpus_allowed_list", (int)in->main->pid, all);
+	check_show(say, "/proc/%d/task and its children's, status of %u threads: Cpus_allowed_list", (int)in->main->pid,
+		   all);
 	return VERDICT_MET;
 }
 
@@ -119,16 +119,16 @@ static enum verdict threads(const struct finding_input *in, const struct report 
 		count += !in->main->threads[i].gone && thread_computes(in->observation, &in->main->threads[i]);
 	text_add(&say->asked, "%u", planned);
 	text_add(&say->seen, "%u", count);
-	show(say, "/proc/%d/task: %u of %zu threads computed in %llu ms", (int)in->main->pid, count,
-	     in->main->thread_count, (unsigned long long)in->window_ms);
+	check_show(say, "/proc/%d/task: %u of %zu threads computed in %llu ms", (int)in->main->pid, count,
+		   in->main->thread_count, (unsigned long long)in->window_ms);
 	if (found(in, report, "threads-fewer") || found(in, report, "threads-more"))
 		return VERDICT_DIFFERS;
 	if (count == planned)
 		return VERDICT_MET;
 	if (in->window_ms < SHORT_MS)
-		show(say, "that is too short a time to tell who computes");
+		check_show(say, "that is too short a time to tell who computes");
 	else
-		show(say, "the others may have had nothing to do: look again when the program computes");
+		check_show(say, "the others may have had nothing to do: look again when the program computes");
 	return VERDICT_UNKNOWN;
 }
 
@@ -149,11 +149,11 @@ static enum verdict memory(const struct finding_input *in, const struct report *
 	}
 	if (grant && grant->memory_error) {
 		text_add(&say->granted, "%s", memory_policy_words[grant->memory_granted]);
-		show(say, "set_mempolicy: %s", strerror(-grant->memory_error));
+		check_show(say, "set_mempolicy: %s", strerror(-grant->memory_error));
 		return VERDICT_DIFFERS;
 	}
 	if (!in->main->pages_known) {
-		show(say, "/proc/%d/numa_maps could not be read", (int)in->main->pid);
+		check_show(say, "/proc/%d/numa_maps could not be read", (int)in->main->pid);
 		return VERDICT_UNKNOWN;
 	}
 	for (size_t i = 0; i < in->main->page_count; i++)
@@ -162,7 +162,7 @@ static enum verdict memory(const struct finding_input *in, const struct report *
 					      20));
 	if (found(in, report, "memory-policy-refused"))
 		text_add(&say->granted, "none");
-	show(say, "/proc/%d/numa_maps", (int)in->main->pid);
+	check_show(say, "/proc/%d/numa_maps", (int)in->main->pid);
 	return found(in, report, "memory-policy-refused") || found(in, report, "memory-remote") ? VERDICT_DIFFERS
 												: VERDICT_MET;
 }
@@ -183,24 +183,24 @@ static enum verdict preload(const struct finding_input *in, const struct report 
 	for (size_t i = 0; !in->main->environment && i < in->instance->planned.preloads.count; i++)
 		text_add(&say->asked, "%s%s", i ? ":" : "", in->instance->planned.preloads.items[i]);
 	if (!in->main->environment) {
-		show(say, "/proc/%d/environ could not be read", (int)in->main->pid);
+		check_show(say, "/proc/%d/environ could not be read", (int)in->main->pid);
 		return VERDICT_UNKNOWN;
 	}
 	if (!in->main->objects_known) {
-		show(say, "/proc/%d/maps could not be read", (int)in->main->pid);
+		check_show(say, "/proc/%d/maps could not be read", (int)in->main->pid);
 		return VERDICT_UNKNOWN;
 	}
 	for (size_t i = 0; i < in->main->preload_count; i++) {
 		const struct observed_preload *one = &in->main->preloads[i];
 
 		if (one->object_idx < 0) {
-			all = false;
-			show(say, "%s: %s", one->name, one->why);
+			all &= finding_is_scribe(in, one);
+			check_show(say, "%s: %s", one->name, one->why);
 			continue;
 		}
 		text_add(&say->seen, "%s%s", say->seen.length ? ":" : "", in->main->objects[one->object_idx].path);
 	}
-	show(say, "/proc/%d/maps", (int)in->main->pid);
+	check_show(say, "/proc/%d/maps", (int)in->main->pid);
 	return all ? VERDICT_MET : VERDICT_DIFFERS;
 }
 
@@ -210,19 +210,21 @@ static enum verdict owner(const struct finding_input *in, enum observed_symbol s
 	const struct observed_owner *seen = &in->main->owners[symbol];
 
 	if (!seen->known) {
-		show(say, "%s", seen->why ? seen->why : "not known");
+		check_show(say, "%s", seen->why ? seen->why : "not known");
 		return VERDICT_UNKNOWN;
 	}
 	if (seen->object_idx >= 0) {
 		text_add(&say->seen, "%s", in->main->objects[seen->object_idx].path);
-		show(say, "the first in process %d that has %s", (int)in->main->pid, what);
+		check_show(say, "the first in process %d that has %s", (int)in->main->pid, what);
 	}
 	return VERDICT_MET;
 }
 
 static bool is_dynamic(const struct finding_input *in)
 {
-	return in->main->deep && !in->main->statically_linked;
+	const struct observed_agent_process *main = check_main(in);
+
+	return (in->main->deep && !in->main->statically_linked) || (main && main->malloc_owner);
 }
 
 static enum verdict allocator(const struct finding_input *in, const struct report *report, struct check_say *say)
@@ -241,7 +243,10 @@ static enum verdict allocator(const struct finding_input *in, const struct repor
 
 static bool has_openmp(const struct finding_input *in)
 {
-	return in->main->owners[SYMBOL_GOMP].definers || in->main->owners[SYMBOL_KMPC].definers;
+	const struct observed_agent_process *main = check_main(in);
+
+	return in->main->owners[SYMBOL_GOMP].definers || in->main->owners[SYMBOL_KMPC].definers ||
+	       (main && (main->gomp_owner || main->kmpc_owner));
 }
 
 static enum verdict openmp(const struct finding_input *in, const struct report *report, struct check_say *say)
@@ -263,25 +268,29 @@ static enum verdict environment(const struct finding_input *in, const struct rep
 	(void)report;
 	text_add(&say->asked, "%zu variables", set->count);
 	if (!in->main->environment) {
-		show(say, "/proc/%d/environ could not be read", (int)in->main->pid);
+		check_show(say, "/proc/%d/environ could not be read", (int)in->main->pid);
 		return VERDICT_UNKNOWN;
 	}
 	for (size_t i = 0; i < set->count; i++) {
 		if (finding_variable(in, set->items[i]))
 			there++;
 		else
-			show(say, "%s is not in the environment of process %d", set->items[i], (int)in->main->pid);
+			check_show(say, "%s is not in the environment of process %d", set->items[i],
+				   (int)in->main->pid);
 	}
 	text_add(&say->seen, "%u variables", there);
-	show(say, "/proc/%d/environ, as it was when the program started", (int)in->main->pid);
+	check_show(say, "/proc/%d/environ, as it was when the program started", (int)in->main->pid);
 	return there == set->count ? VERDICT_MET : VERDICT_DIFFERS;
 }
 
 static const struct check_rule rules[] = {
-	{ "cpu-binding", cpu_binding, is_bound, SIGHT_ONCE },   { "threads", threads, is_planned, SIGHT_OFTEN },
-	{ "memory", memory, has_policy, SIGHT_ONCE },           { "preload", preload, has_preload, SIGHT_LAST },
-	{ "allocator", allocator, is_dynamic, SIGHT_LAST },     { "openmp", openmp, has_openmp, SIGHT_LAST },
-	{ "environment", environment, is_planned, SIGHT_LAST },
+	{ "cpu-binding", cpu_binding, is_bound, SIGHT_ONCE, check_written_binding },
+	{ "threads", threads, is_planned, SIGHT_OFTEN, check_written_threads },
+	{ "memory", memory, has_policy, SIGHT_ONCE, check_written_memory },
+	{ "preload", preload, has_preload, SIGHT_LAST, check_written_preload },
+	{ "allocator", allocator, is_dynamic, SIGHT_LAST, check_written_allocator },
+	{ "openmp", openmp, has_openmp, SIGHT_LAST, check_written_openmp },
+	{ "environment", environment, is_planned, SIGHT_LAST, check_written_environment },
 };
 
 const char *check_name(size_t i)
@@ -300,14 +309,26 @@ static char *take(struct text *text, bool *failed)
 	return taken;
 }
 
-/* NULL: it was seen. */
-static int unseen(const char *why, struct check_say *say)
+/* What a look could not tell: by what was written down, or not at all. `why`: nobody looked. */
+static enum verdict without_look(const struct check_rule *rule, const struct finding_input *in, const char *why,
+				 struct check_say *say)
 {
-	if (!why)
-		return 0;
-	text_clear(&say->seen);
-	words_clear(&say->evidence);
-	return words_add(&say->evidence, why);
+	struct check_say told = { .failed = false };
+	const enum verdict verdict = check_main(in) ? rule->written(in, &told) : VERDICT_UNKNOWN;
+
+	if (why || verdict != VERDICT_UNKNOWN) {
+		text_clear(&say->seen);
+		words_clear(&say->evidence);
+		say->seen = told.seen;
+		say->evidence = told.evidence;
+		say->failed |= told.failed;
+	} else {
+		text_clear(&told.seen);
+		words_clear(&told.evidence);
+	}
+	if (why && verdict == VERDICT_UNKNOWN)
+		check_show(say, "%s", why);
+	return verdict;
 }
 
 static int apply(const struct check_rule *rule, const struct finding_input *in, const char *why, struct report *report)
@@ -321,11 +342,8 @@ static int apply(const struct check_rule *rule, const struct finding_input *in, 
 	grown += report->check_count;
 	*grown = (struct check){ .name = rule->name, .sight = rule->sight, .instance = in->instance_idx, .looks = 1 };
 	grown->verdict = rule->test(in, report, &say);
-	/* What was refused at the start is known without. */
-	if (grown->verdict != VERDICT_DIFFERS && unseen(why, &say) < 0)
-		say.failed = true;
-	if (why && grown->verdict == VERDICT_MET)
-		grown->verdict = VERDICT_UNKNOWN;
+	if (grown->verdict != VERDICT_DIFFERS && (why || grown->verdict == VERDICT_UNKNOWN))
+		grown->verdict = without_look(rule, in, why, &say);
 	say.failed |= say.asked.failed || say.granted.failed || say.seen.failed;
 	grown->asked = take(&say.asked, &say.failed);
 	grown->granted = take(&say.granted, &say.failed);
@@ -335,7 +353,7 @@ static int apply(const struct check_rule *rule, const struct finding_input *in, 
 	return say.failed ? -ENOMEM : 0;
 }
 
-static int make(const struct finding_input *in, const char *why, struct report *report)
+int checks_make(const struct finding_input *in, const char *why, struct report *report)
 {
 	int r = 0;
 
@@ -344,14 +362,4 @@ static int make(const struct finding_input *in, const char *why, struct report *
 			r = apply(&rules[i], in, why, report);
 	}
 	return r;
-}
-
-int checks_make(const struct finding_input *in, struct report *report)
-{
-	return make(in, NULL, report);
-}
-
-int checks_unseen(const struct finding_input *in, const char *why, struct report *report)
-{
-	return make(in, why, report);
 }

@@ -53,6 +53,7 @@ struct finding_rule {
 	bool (*test)(const struct finding_input *in, struct finding_say *say);
 	const char *text;
 	const char *remedy; /* NULL: nothing can be done */
+	const char *next;   /* in its place where the program is over when this is read; NULL: the same */
 };
 
 struct finding_rules {
@@ -63,6 +64,12 @@ struct finding_rules {
 /* All tables, in the order in which findings of one weight are shown. */
 extern const struct finding_rules finding_cpu_rules, finding_thread_rules, finding_openmp_rules, finding_preload_rules,
 	finding_agent_rules, finding_denormal_rules, finding_setting_rules, finding_memory_rules, finding_host_rules;
+
+/*
+ * Apply every rule and every check to one instance, in order, into `report`. `why`: nobody saw it, and why not; NULL:
+ * it was seen. Returns 0 or -ENOMEM.
+ */
+int report_judge(const struct finding_input *in, const char *why, struct report *report);
 
 /* A line of evidence. Of one kind six are shown and the others counted: finding_show_rest() says how many. */
 void finding_show(struct finding_say *say, const char *format, ...) __attribute__((format(printf, 2, 3)));
@@ -82,6 +89,12 @@ bool finding_next_thread(const struct observation *observation, int instance_idx
 
 /* The list as text, into `text`. */
 void finding_list(struct text *text, hwloc_const_bitmap_t set);
+
+/*
+ * Is it fettle's agent, which only writes down what a process does? Where it cannot be (a static program that a script
+ * starts) nothing is wrong with the program.
+ */
+bool finding_is_scribe(const struct finding_input *in, const struct observed_preload *preload);
 
 /* The value of a variable in the main process's environment, or NULL. */
 const char *finding_variable(const struct finding_input *in, const char *name);

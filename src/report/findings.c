@@ -76,9 +76,16 @@ static bool is_said(const struct report *report, const struct finding_rule *rule
 	return false;
 }
 
+/* Who started the program tells what was granted, and tells of findings when it is over. */
+static const char *remedy_of(const struct finding_rule *rule, const struct finding_input *in)
+{
+	return in->instance->grant && rule->next ? rule->next : rule->remedy;
+}
+
 static int add_finding(struct report *report, const struct finding_rule *rule, const struct finding_input *in,
 		       struct finding_say *say)
 {
+	const char *const remedy = remedy_of(rule, in);
 	struct finding *grown =
 		array_grow(report->findings, &report->finding_capacity, report->finding_count, sizeof(*grown));
 
@@ -92,10 +99,10 @@ static int add_finding(struct report *report, const struct finding_rule *rule, c
 				   .instance = in->instance_idx,
 				   .looks = 1,
 				   .text = fill(rule->text, &say->detail),
-				   .remedy = rule->remedy ? fill(rule->remedy, &say->remedy) : NULL,
+				   .remedy = remedy ? fill(remedy, &say->remedy) : NULL,
 				   .evidence = say->evidence };
 	say->evidence = (struct words){ .count = 0 };
-	return say->failed || !grown->text || (rule->remedy && !grown->remedy) ? -ENOMEM : 0;
+	return say->failed || !grown->text || (remedy && !grown->remedy) ? -ENOMEM : 0;
 }
 
 static int apply(struct report *report, const struct finding_rule *rule, const struct finding_input *in)
@@ -141,6 +148,17 @@ static struct finding_input look_at(const struct report_input *input, size_t ins
 	return in;
 }
 
+int report_judge(const struct finding_input *in, const char *why, struct report *report)
+{
+	int r = 0;
+
+	for (size_t t = 0; r == 0 && t < ARRAY_SIZE(tables); t++) {
+		for (size_t k = 0; r == 0 && k < tables[t]->count; k++)
+			r = apply(report, &tables[t]->rows[k], in);
+	}
+	return r < 0 ? r : checks_make(in, why, report);
+}
+
 int report_make(const struct report_input *input, struct report **ret_report, struct err *err)
 {
 	cleanup_report struct report *report = calloc(1, sizeof(*report));
@@ -149,15 +167,8 @@ int report_make(const struct report_input *input, struct report **ret_report, st
 	for (size_t i = 0; r == 0 && i < input->observation->instance_count; i++) {
 		const struct finding_input in = look_at(input, i);
 
-		if (in.instance->ended)
-			continue;
-
-		for (size_t t = 0; r == 0 && t < ARRAY_SIZE(tables); t++) {
-			for (size_t k = 0; r == 0 && k < tables[t]->count; k++)
-				r = apply(report, &tables[t]->rows[k], &in);
-		}
-		if (r == 0)
-			r = checks_make(&in, report);
+		if (!in.instance->ended)
+			r = report_judge(&in, NULL, report);
 	}
 	if (r < 0)
 		return err_nomem(err);

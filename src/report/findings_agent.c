@@ -327,7 +327,9 @@ static const struct finding_rule rules[] = {
 	  .needs = NEEDS_PLAN | NEEDS_BINDING | NEEDS_AGENT,
 	  .test = escaped,
 	  .text = "{}",
-	  .remedy = "taskset -a -c -p {}   (for now; the program's own thread settings bind it)" },
+	  .remedy = "taskset -a -c -p {}   (for now; the program's own thread settings bind it)",
+	  .next = "the program's own option for its threads; or a cpuset, which it cannot leave: "
+		  "systemd-run -p AllowedCPUs=, docker run --cpuset-cpus=" },
 	{ .id = "setting-changed",
 	  .severity = SEVERITY_WARNING,
 	  .needs = NEEDS_PLAN | NEEDS_AGENT,

@@ -310,7 +310,9 @@ static const struct finding_rule rules[] = {
 	  .test = cpu_escaped,
 	  .text = "{}",
 	  .remedy = "taskset -a -c -p {}   (until the program binds its threads anew; a cpuset holds for good: "
-		    "systemd-run -p AllowedCPUs=, docker run --cpuset-cpus=)" },
+		    "systemd-run -p AllowedCPUs=, docker run --cpuset-cpus=)",
+	  .next = "the program's own option for its threads; or a cpuset, which it cannot leave: "
+		  "systemd-run -p AllowedCPUs=, docker run --cpuset-cpus=" },
 	{ .id = "cpu-shared",
 	  .severity = SEVERITY_ERROR,
 	  .needs = NEEDS_COMPUTE,
@@ -333,7 +335,8 @@ static const struct finding_rule rules[] = {
 	  .window_ms = 400,
 	  .test = efficiency_core,
 	  .text = "{} threads compute on efficiency cores, which nobody asked for",
-	  .remedy = "taskset -a -c -p {}" },
+	  .remedy = "taskset -a -c -p {}",
+	  .next = "fettle run --pin threads -- ...   (one CPU each, of the plan's cores)" },
 };
 
 const struct finding_rules finding_cpu_rules = { rules, ARRAY_SIZE(rules) };

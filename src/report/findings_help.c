@@ -6,7 +6,11 @@
 #include "base/cpulist.h"
 #include "base/environ.h"
 
+#include "settings/preload.h"
+#include "target/tree.h"
+
 #include <stdarg.h>
+#include <string.h>
 
 enum { SHOWN_MOST = 6 };
 
@@ -77,6 +81,14 @@ void finding_list(struct text *text, hwloc_const_bitmap_t set)
 		text_add(text, "%s", list);
 	else
 		text->failed = true;
+}
+
+bool finding_is_scribe(const struct finding_input *in, const struct observed_preload *preload)
+{
+	const struct planned *planned = &in->instance->planned;
+
+	return planned->known && planned->pin != PIN_THREADS && !planned->flush &&
+	       strcmp(tree_name(preload->name), preload_agent.name) == 0;
 }
 
 const char *finding_variable(const struct finding_input *in, const char *name)

@@ -12,7 +12,7 @@ static bool lacking(const struct finding_input *in, bool unusable, struct findin
 	for (size_t i = 0; i < process->preload_count; i++) {
 		const struct observed_preload *preload = &process->preloads[i];
 
-		if (preload->object_idx >= 0 || preload->unusable != unusable)
+		if (preload->object_idx >= 0 || preload->unusable != unusable || finding_is_scribe(in, preload))
 			continue;
 		text_add(&say->detail, "%s%s: %s", count ? "; " : "", preload->name, preload->why);
 		finding_show(say, "/proc/%d/environ: LD_PRELOAD names %s; /proc/%d/maps does not have it",

@@ -82,7 +82,8 @@ static const struct finding_rule rules[] = {
 	  .text = "the program narrowed the CPUs of {}",
 	  .remedy =
 		  "taskset -a -c -p {}   (for now; look for sched_setaffinity, os.sched_setaffinity or taskset in the "
-		  "program)" },
+		  "program)",
+	  .next = "look for sched_setaffinity, os.sched_setaffinity or taskset in the program" },
 };
 
 const struct finding_rules finding_setting_rules = { rules, ARRAY_SIZE(rules) };

@@ -202,21 +202,32 @@ int gathered_add(struct gathered *gathered, struct report *report, const struct 
 	return r < 0 ? err_nomem(err) : 0;
 }
 
-int gathered_unseen(struct gathered *gathered, const struct planned *planned, const struct launch_grant *grant,
-		    const char *why, struct err *err)
+/* What is only now unknown of one that was seen takes the place of nothing. */
+static int take_last_check(struct gathered *gathered, struct check *check)
 {
-	struct observed_process nobody = { .instance_idx = -1 };
-	const struct observation nothing = { .looks = 0 };
-	const struct observed_instance instance = { .planned = *planned, .grant = grant };
-	const struct finding_input in = {
-		.observation = &nothing, .instance = &instance, .instance_idx = (int)planned->index, .main = &nobody
-	};
-	cleanup_report struct report *report = calloc(1, sizeof(*report));
-	int r = report ? checks_unseen(&in, why, report) : -ENOMEM;
+	if (check->verdict == VERDICT_DIFFERS)
+		return take_check(&gathered->differing, check);
+	if (check->verdict == VERDICT_UNKNOWN && find_check(&gathered->report, check->name, check->instance))
+		return 0;
+	return take_check(&gathered->report, check);
+}
 
+int gathered_close(struct gathered *gathered, const struct ended *ended, struct err *err)
+{
+	static const struct observed_process nobody = { .instance_idx = -1 };
+	const struct observation nothing = { .looks = 0 };
+	const struct finding_input in = { .machine = ended->machine,
+					  .observation = &nothing,
+					  .instance = ended->instance,
+					  .instance_idx = (int)ended->instance->planned.index,
+					  .main = ended->main ? ended->main : &nobody };
+	cleanup_report struct report *report = calloc(1, sizeof(*report));
+	int r = report ? report_judge(&in, ended->why, report) : -ENOMEM;
+
+	for (size_t i = 0; r == 0 && i < report->finding_count; i++)
+		r = take_finding(gathered, &report->findings[i]);
 	for (size_t i = 0; r == 0 && i < report->check_count; i++)
-		r = take_check(report->checks[i].verdict == VERDICT_DIFFERS ? &gathered->differing : &gathered->report,
-			       &report->checks[i]);
+		r = take_last_check(gathered, &report->checks[i]);
 	return r < 0 ? err_nomem(err) : 0;
 }
 

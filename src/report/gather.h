@@ -8,8 +8,9 @@
 
 #include "report/findings.h"
 
-struct launch_grant;
-struct planned;
+struct machine;
+struct observed_instance;
+struct observed_process;
 
 /* An instance of the plan, over all its lives. */
 struct gathered_instance {
@@ -28,12 +29,19 @@ struct gathered {
 /* Add what a look found, as report_make() tells it. Takes what it needs out of `report`. Returns 0 or -ENOMEM. */
 int gathered_add(struct gathered *gathered, struct report *report, const struct report_input *input, struct err *err);
 
+/* An instance that has ended. */
+struct ended {
+	const struct machine *machine;
+	const struct observed_instance *instance; /* with what its agents wrote down, if they did */
+	const struct observed_process *main;      /* as it was seen last; NULL: it never was */
+	const char *why;                          /* and then why */
+};
+
 /*
- * An instance that no look has met: its checks are unknown, because of `why`. `grant`: what the kernel granted it, or
- * NULL. Returns 0 or -ENOMEM.
+ * What is known when an instance has ended: what its agents wrote down, and what was kept of its main process. Of one
+ * that no look has met, checks that follow from none of that are unknown, because of `why`. Returns 0 or -ENOMEM.
  */
-int gathered_unseen(struct gathered *gathered, const struct planned *planned, const struct launch_grant *grant,
-		    const char *why, struct err *err);
+int gathered_close(struct gathered *gathered, const struct ended *ended, struct err *err);
 
 /* Looks that met the instance. */
 unsigned gathered_looks(const struct gathered *gathered, unsigned index);

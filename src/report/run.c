@@ -6,6 +6,7 @@
 #include "base/err.h"
 #include "base/json.h"
 #include "observe/observation.h"
+#include "report/agent_json.h"
 #include "report/report_json.h"
 
 #include <stdarg.h>
@@ -83,6 +84,7 @@ static json_t *instance_to_json(const struct run *run, const struct run_instance
 	r |= json_object_set_new(object, "max_rss_bytes", integer_if(ran, instance->max_rss_bytes));
 	r |= json_object_set_new(object, "throttled_periods", integer_if(throttle_known, instance->throttled_periods));
 	r |= json_object_set_new(object, "throttled_s", real_if(throttle_known, seconds(instance->throttled_ns)));
+	r |= json_object_set_new(object, "agent", instance->agent ? agent_to_json(instance->agent) : json_null());
 	if (run->collect)
 		r |= json_object_set_new(object, "collected", real_if(instance->collected, instance->number));
 	if (r < 0) {

@@ -11,6 +11,7 @@
 #include <sys/types.h>
 
 struct err;
+struct observed_agent;
 struct observed_gap;
 struct report;
 
@@ -26,6 +27,7 @@ struct run_instance {
 	uint64_t throttled_periods, throttled_ns; /* of its control group while it ran */
 	bool collected;
 	double number;
+	const struct observed_agent *agent; /* what its processes wrote down; NULL: nothing */
 };
 
 struct run {

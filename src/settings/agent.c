@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The agent gives a forked child the instance's CPUs back when the OpenMP runtime has bound its parent's
- * main thread to one.
+ * main thread to one, flushes denormals, and writes down what only the program itself knows.
  */
 #include "settings/agent.h"
 
@@ -34,7 +34,8 @@ const char *agent_refused(const struct settings_input *in)
 
 static const char *agent_library(const struct settings_input *in, const struct plan_instance *instance)
 {
-	const bool wanted = instance->pin == PIN_THREADS || in->workload->request.flush_denormals;
+	const bool wanted =
+		instance->pin == PIN_THREADS || in->workload->request.flush_denormals || in->workload->watched;
 
 	return wanted && !agent_refused(in) ? in->workload->agent_path : NULL;
 }
@@ -50,8 +51,12 @@ static void agent_explain(const struct settings_input *in, struct text *why)
 			 "binds the main one, and children inherit its one CPU (seen with libgomp 12)");
 		semicolon = "; it ";
 	}
-	if (in->workload->request.flush_denormals)
+	if (in->workload->request.flush_denormals) {
 		text_add(why, "%sflushes denormals in every thread (--flush-denormals)", semicolon);
+		semicolon = "; it ";
+	}
+	if (in->workload->watched)
+		text_add(why, "%swrites down what the program does (--verify, --require, --report)", semicolon);
 }
 
 const struct preload_source preload_agent = {

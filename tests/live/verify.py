@@ -139,14 +139,34 @@ class Healthy(Verify):
         self.assertEqual(self.ids(report), set())
         self.threads_met(report)
 
-    def test_a_program_that_ends_at_once_is_unknown_with_the_reason(self):
-        for program in ("true",), (PROBE, "0.05"):
-            report, _ = self.report("--threads", "2", program=program)
-            self.assertEqual(self.ids(report), set())
-            for check in report["checks"]:
-                self.assertNotEqual(check["verdict"], "differs")
-                if check["verdict"] == "unknown":
-                    self.assertRegex(check["evidence"][-1], "ended after [0-9]+ ms|too short|computed in")
+    def test_a_program_of_a_few_milliseconds_is_judged_by_what_it_wrote(self):
+        report, _ = self.report("--threads", "2", program=(PROBE, "0.005"))
+        self.assertEqual(self.ids(report), set())
+        verdicts = self.verdicts(report)
+        if not report["instances"][0]["agent"]:
+            self.skipTest("the agent could not be loaded")
+        self.assertEqual(set(verdicts.values()), {"met"}, report["checks"])
+        self.assertLessEqual({"cpu-binding", "threads", "allocator", "openmp", "environment"}, verdicts.keys())
+
+    def test_without_a_record_such_a_program_is_unknown_and_says_why(self):
+        report, _ = self.report("--no", "agent", "--allocator", "glibc", program=("true",))
+        self.assertEqual(self.ids(report), set())
+        self.assertIsNone(report["instances"][0]["agent"])
+        for check in report["checks"]:
+            self.assertNotEqual(check["verdict"], "differs")
+            if check["verdict"] == "unknown":
+                self.assertRegex(check["evidence"][-1], "ended after [0-9]+ ms, before the first look, and left no record|"
+                                                        "too short|nothing to do")
+
+    def test_a_static_program_below_a_script_needs_no_agent(self):
+        source, static = os.path.join(self.folder, "static.c"), os.path.join(self.folder, "static")
+        with open(source, "w") as file:
+            file.write("#include <unistd.h>\nint main(void) { return usleep(500000); }\n")
+        if subprocess.run(("gcc", "-static", source, "-o", static), capture_output=True).returncode:
+            self.skipTest("no static C library")
+        report, _ = self.report("--allocator", "glibc", "--pin", "instance", program=("sh", "-c", f"{static}; true"))
+        self.assertEqual(self.ids(report), set())
+        self.assertNotIn("differs", self.verdicts(report).values())
 
     def test_a_pipeline_is_one_instance(self):
         report, _ = self.report("--cpus", str(CPUS[0]), program=("sh", "-c", "sleep 1.2 | cat; true"))

@@ -167,14 +167,25 @@ static void what_was_met_once_was_met_though_a_later_look_cannot_tell(void **sta
 	assert_string_equal(check("threads")->seen, "4");
 }
 
+static void close_it(const struct observed_process *main, const struct launch_grant *grant,
+		     struct observed_agent *agent, const char *why)
+{
+	const struct observed_instance instance = { .planned = scene.instances[0].planned,
+						    .grant = grant,
+						    .agent = agent };
+	const struct ended ended = { .machine = scene.machine, .instance = &instance, .main = main, .why = why };
+	struct err err = { 0 };
+
+	assert_int_equal(gathered_close(&gathered, &ended, &err), 0);
+	finish();
+}
+
 static void an_instance_that_nobody_saw_says_why_it_is_unknown(void **state)
 {
 	struct launch_grant grant = { .affinity_unmet = true, .affinity_error = -EPERM };
-	struct err err = { 0 };
 
 	(void)state;
-	assert_int_equal(gathered_unseen(&gathered, &scene.instances[0].planned, NULL, "it ended at once", &err), 0);
-	finish();
+	close_it(NULL, NULL, NULL, "it ended at once");
 	assert_int_equal(gathered.report.check_count, 4);
 	for (size_t i = 0; i < gathered.report.check_count; i++) {
 		assert_int_equal(gathered.report.checks[i].verdict, VERDICT_UNKNOWN);
@@ -185,10 +196,66 @@ static void an_instance_that_nobody_saw_says_why_it_is_unknown(void **state)
 	gathered_clear(&gathered);
 
 	/* What the kernel refused at the start is known all the same. */
-	assert_int_equal(gathered_unseen(&gathered, &scene.instances[0].planned, &grant, "it ended at once", &err), 0);
-	finish();
+	close_it(NULL, &grant, NULL, "it ended at once");
 	assert_int_equal(check("cpu-binding")->verdict, VERDICT_DIFFERS);
 	assert_non_null(strstr(check("cpu-binding")->evidence.items[0], "Operation not permitted"));
+}
+
+/* What the agent of a team of four wrote, of a program that nobody looked at. */
+static void one_that_nobody_saw_is_judged_by_what_its_agent_wrote(void **state)
+{
+	hwloc_const_bitmap_t mask = scene.instances[0].planned.mask_os;
+	struct observed_agent_thread threads[3] = { { .tid = 101, .of_runtime = true, .ended = true } };
+	struct observed_agent_process process = { .pid = 100,
+						  .parent_idx = -1,
+						  .state = AGENT_ENDED,
+						  .malloc_owner = (char *)"/lib/libc.so.6",
+						  .gomp_owner = (char *)"/lib/libgomp.so.1",
+						  .runtimes = { { (char *)"/lib/libgomp.so.1", 3 } },
+						  .runtime_count = 1,
+						  .threads_started = 3,
+						  .threads = threads,
+						  .thread_count = 3,
+						  .policy_first = AGENT_NO_POLICY,
+						  .policy_last = AGENT_NO_POLICY };
+	struct observed_agent agent = { .processes = &process, .process_count = 1, .variables = 5 };
+
+	(void)state;
+	process.given_os = hwloc_bitmap_dup(mask);
+	threads[0].first_os = hwloc_bitmap_dup(mask);
+	close_it(NULL, NULL, &agent, "it ended at once");
+	assert_int_equal(gathered.report.finding_count, 0);
+	assert_int_equal(check("cpu-binding")->verdict, VERDICT_MET);
+	assert_string_equal(check("cpu-binding")->seen, "0-3");
+	assert_int_equal(check("threads")->verdict, VERDICT_MET);
+	assert_string_equal(check("threads")->seen, "4");
+	assert_string_equal(check("allocator")->seen, "/lib/libc.so.6");
+	assert_string_equal(check("openmp")->seen, "/lib/libgomp.so.1");
+	assert_int_equal(check("environment")->verdict, VERDICT_MET);
+	assert_int_equal(check("memory")->verdict, VERDICT_UNKNOWN); /* this kernel did not tell */
+	assert_string_equal(check("memory")->evidence.items[0], "it ended at once");
+	gathered_clear(&gathered);
+
+	/* A team of another size is no proof: it may have grown twice. */
+	process.runtimes[0].threads = 5;
+	hwloc_bitmap_set(threads[0].first_os, 9);
+	close_it(NULL, NULL, &agent, "it ended at once");
+	assert_int_equal(check("threads")->verdict, VERDICT_UNKNOWN);
+	assert_string_equal(check("threads")->seen, "6");
+	assert_int_equal(check("cpu-binding")->verdict, VERDICT_DIFFERS);
+	hwloc_bitmap_free(process.given_os);
+	hwloc_bitmap_free(threads[0].first_os);
+}
+
+static void what_was_seen_stays_when_it_is_over(void **state)
+{
+	(void)state;
+	look(2);
+	scene.processes[0].gone = true;
+	close_it(&scene.processes[0], NULL, NULL, NULL);
+	assert_int_equal(check("cpu-binding")->verdict, VERDICT_MET);
+	assert_int_equal(check("threads")->verdict, VERDICT_MET);
+	assert_int_equal(check("openmp")->verdict, VERDICT_MET);
 }
 
 static void an_instance_that_has_ended_is_not_judged_again(void **state)
@@ -214,6 +281,8 @@ int main(void)
 		TEST(of_libraries_the_last_look_counts),
 		TEST(what_was_met_once_was_met_though_a_later_look_cannot_tell),
 		TEST(an_instance_that_nobody_saw_says_why_it_is_unknown),
+		TEST(one_that_nobody_saw_is_judged_by_what_its_agent_wrote),
+		TEST(what_was_seen_stays_when_it_is_over),
 		TEST(an_instance_that_has_ended_is_not_judged_again),
 	};
 

@@ -29,8 +29,8 @@ static struct {
 	unsigned ours;  /* bits: the binding variables that fettle set, not the user */
 	char *affinity; /* the value of KMP_AFFINITY where fettle set it, in the memory the process began with */
 	struct mask mask;
-	atomic_bool runtime_bound; /* an OpenMP runtime bound some thread of this process */
-	atomic_bool program_chose; /* the program itself chose CPUs for some thread */
+	atomic_bool runtime_bound;     /* an OpenMP runtime bound some thread of this process */
+	_Atomic unsigned chosen_times; /* the program itself chose CPUs for so many threads, and has not undone it */
 } agent;
 
 /* What the calling thread's affinity is due to. Initial-exec: reading it never allocates. */
@@ -38,7 +38,10 @@ static _Thread_local struct {
 	bool bound, chose;
 	struct mask binding; /* bound: what the runtime made it */
 	struct mask choice;  /* chose: what the program had made it, last */
-	pid_t child_chose;   /* a vfork()ed child that chose for itself, in memory that is ours */
+	struct mask before;  /* chose: what it was before the first choice */
+	bool bound_before;
+	unsigned choices;
+	pid_t child_chose; /* a vfork()ed child that chose for itself, in memory that is ours */
 } here __attribute__((tls_model("initial-exec")));
 
 /*
@@ -262,45 +265,73 @@ bool agent_withheld(const char *name, const char *value)
 
 void agent_note_choice(void)
 {
-	atomic_store(&agent.program_chose, true);
+	atomic_fetch_add(&agent.chosen_times, 1);
 }
 
-/* Somebody set the affinity of this thread (`self`) or another one of the process. */
-static void note(const void *caller, bool self, size_t size, const void *set)
+/*
+ * The program set CPUs for the calling thread. Who only looks around (libtorch goes from one CPU that it may use to the
+ * next and asks each what it is) and puts the thread back has chosen nothing; no more has who sets what there is.
+ */
+static void note_own_choice(const struct agent_set *set)
+{
+	struct mask now;
+
+	if (!mask_get(&now))
+		return;
+	if (set->known && mask_equal(&now, &set->before)) {
+		recorder_undo(0);
+		return;
+	}
+	if (here.chose && set->known && mask_equal(&now, &here.before)) {
+		here.chose = false;
+		here.bound = here.bound_before;
+		atomic_fetch_sub(&agent.chosen_times, 1);
+		recorder_undo(here.choices);
+		here.choices = 0;
+		return;
+	}
+	if (!here.chose) {
+		here.before = set->before;
+		here.bound_before = here.bound;
+		atomic_fetch_add(&agent.chosen_times, 1);
+	}
+	here.choices++;
+	here.bound = false;
+	here.chose = true;
+	here.choice = now;
+}
+
+void agent_set_begins(pid_t tid, struct agent_set *ret_set)
+{
+	ret_set->noted = (agent.active || recorder_on()) && !recorder_is_quiet();
+	ret_set->self = ret_set->noted && (!tid || tid == kernel_tid());
+	ret_set->known = ret_set->self && mask_get(&ret_set->before);
+}
+
+void agent_set_done(const struct agent_set *set, const void *caller, size_t size, const void *mask)
 {
 	const int kept = errno;
-	const bool runtime = agent_is_runtime(caller);
-	const pid_t process = kernel_pid();
+	const bool runtime = set->noted && agent_is_runtime(caller);
+	const pid_t process = set->noted ? kernel_pid() : 0;
 
+	if (!set->noted)
+		return;
 	if (process != agent.process) {
 		here.child_chose = process;
 		errno = kept;
 		return;
 	}
-	recorder_choice(caller, runtime, size, set);
+	recorder_choice(caller, runtime, size, mask);
 	if (runtime) {
 		atomic_store(&agent.runtime_bound, true);
-		if (self)
+		if (set->self)
 			here.bound = mask_get(&here.binding);
+	} else if (set->self) {
+		note_own_choice(set);
 	} else {
 		agent_note_choice();
-		if (self) {
-			here.bound = false;
-			here.chose = mask_get(&here.choice);
-		}
 	}
 	errno = kept;
-}
-
-static bool notes(void)
-{
-	return (agent.active || recorder_on()) && !recorder_is_quiet();
-}
-
-void agent_note_affinity(const void *caller, pid_t tid, size_t size, const void *set)
-{
-	if (notes())
-		note(caller, !tid || tid == kernel_tid(), size, set);
 }
 
 /* Is the calling thread's affinity a runtime's binding, and nothing else's? `current` is what it has. */
@@ -313,7 +344,7 @@ static bool is_binding(const struct mask *current, const struct mask *wide)
 		return mask_equal(current, &here.binding);
 	/* A worker got its place at birth and a thread of a bound thread inherited it; so it does a program's choice.
 	 */
-	return !here.chose && !atomic_load(&agent.program_chose);
+	return !here.chose && !atomic_load(&agent.chosen_times);
 }
 
 bool agent_widen(struct mask *ret_before)
@@ -391,30 +422,35 @@ HOOK int pthread_getaffinity_np(pthread_t thread, size_t size, cpu_set_t *set)
 	return r;
 }
 
-HOOK int pthread_setaffinity_np(pthread_t thread, size_t size, const cpu_set_t *set)
+HOOK int pthread_setaffinity_np(pthread_t thread, size_t size, const cpu_set_t *mask)
 {
 	const struct behind *libc = agent_behind();
+	const bool self = pthread_equal(thread, pthread_self());
+	struct agent_set set;
 	int r;
 
 	if (!libc->pthread_setaffinity_np)
 		return ENOSYS;
-	r = libc->pthread_setaffinity_np(thread, size, set);
-	if (!r && notes())
-		note(__builtin_return_address(0), pthread_equal(thread, pthread_self()), size, set);
+	agent_set_begins(self ? 0 : -1, &set);
+	r = libc->pthread_setaffinity_np(thread, size, mask);
+	if (!r)
+		agent_set_done(&set, __builtin_return_address(0), size, mask);
 	return r;
 }
 
-HOOK int sched_setaffinity(pid_t pid, size_t size, const cpu_set_t *set)
+HOOK int sched_setaffinity(pid_t pid, size_t size, const cpu_set_t *mask)
 {
 	const struct behind *libc = agent_behind();
+	struct agent_set set;
 	int r;
 
 	if (!libc->sched_setaffinity) {
 		errno = ENOSYS;
 		return -1;
 	}
-	r = libc->sched_setaffinity(pid, size, set);
+	agent_set_begins(pid, &set);
+	r = libc->sched_setaffinity(pid, size, mask);
 	if (!r)
-		agent_note_affinity(__builtin_return_address(0), pid, size, set);
+		agent_set_done(&set, __builtin_return_address(0), size, mask);
 	return r;
 }

@@ -78,8 +78,15 @@ bool agent_active(void);
 /* The program, not a runtime, chose CPUs for a thread that we cannot name. */
 void agent_note_choice(void);
 
-/* Code at `caller` gave a thread (0: its own) the CPUs of `set`, of `size` bytes. */
-void agent_note_affinity(const void *caller, pid_t tid, size_t size, const void *set);
+/* Somebody sets CPUs: what there was before. */
+struct agent_set {
+	bool noted, self, known;
+	struct mask before; /* known: of the calling thread, which it is (self) */
+};
+
+/* About to set CPUs of thread `tid`, 0: the calling one; and done, by code at `caller`, to `mask` of `size` bytes. */
+void agent_set_begins(pid_t tid, struct agent_set *ret_set);
+void agent_set_done(const struct agent_set *set, const void *caller, size_t size, const void *mask);
 
 /*
  * Give the calling thread the CPUs it would have without the runtime's binding, when such a

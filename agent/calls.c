@@ -69,6 +69,8 @@ HOOK int prctl(int option, ...)
 HOOK long syscall(long number, ...)
 {
 	const struct behind *libc = agent_behind();
+	const bool binds = number == SYS_sched_setaffinity;
+	struct agent_set set;
 	long words[6], r;
 	bool filters;
 
@@ -82,11 +84,12 @@ HOOK long syscall(long number, ...)
 		recorder_filter_comes();
 	else if (number == SYS_exit_group)
 		note_end();
+	else if (binds)
+		agent_set_begins((pid_t)words[0], &set);
 	r = libc->syscall(number, words[0], words[1], words[2], words[3], words[4], words[5]);
 	if (filters)
 		recorder_filter_came(r >= 0);
-	else if (number == SYS_sched_setaffinity && r >= 0)
-		agent_note_affinity(__builtin_return_address(0), (pid_t)words[0], (size_t)words[1],
-				    (const void *)words[2]);
+	else if (binds && r >= 0)
+		agent_set_done(&set, __builtin_return_address(0), (size_t)words[1], (const void *)words[2]);
 	return r;
 }

@@ -436,6 +436,17 @@ void recorder_choice(const void *caller, bool runtime, size_t size, const void *
 	name_library(search_library(caller), row->chooser);
 }
 
+void recorder_undo(unsigned times)
+{
+	struct agent_process *const row = recorder.process;
+
+	/* The one that undoes it was counted, too. */
+	if (!row || atomic_fetch_sub(&row->choices, times + 1) != times + 1)
+		return;
+	memset(&row->chosen, 0, sizeof(row->chosen));
+	row->chooser[0] = '\0';
+}
+
 void recorder_runtime(const char *path, bool starts_thread)
 {
 	struct agent_process *const row = recorder.process;

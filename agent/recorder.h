@@ -36,6 +36,9 @@ void recorder_end(void);
 /* Somebody set CPUs by a function of libc; `set` is what it was told, `size` its bytes. */
 void recorder_choice(const void *caller, bool runtime, size_t size, const void *set);
 
+/* So many choices of the program were undone again, and are none. */
+void recorder_undo(unsigned times);
+
 /* A runtime with this file name starts a thread here; NULL: it is only there. */
 void recorder_runtime(const char *path, bool starts_thread);
 

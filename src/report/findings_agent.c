@@ -113,20 +113,18 @@ static bool variables_changed(const struct finding_input *in, const struct obser
 }
 
 /*
- * CPUs that the program took beside the plan's, or a main thread that it bound itself. Pools that bind their workers to
- * CPUs of the plan bind their own.
+ * A main thread that the program bound itself, beside the plan's CPUs or to some of them. Of other threads those that
+ * are outside have escaped, and pools that bind their workers to CPUs of the plan bind their own.
  */
 static bool choice_differs(const struct finding_input *in, const struct observed_agent_process *process,
 			   hwloc_const_bitmap_t mask)
 {
 	cleanup_bitmap hwloc_bitmap_t chosen = process->chosen_os ? cut_to_machine(in, process->chosen_os) : NULL;
 
-	if (!chosen || hwloc_bitmap_iszero(chosen))
+	if (!chosen || !process->choices || !process->last_os || !hwloc_bitmap_isequal(process->last_os, chosen) ||
+	    hwloc_bitmap_isequal(chosen, mask))
 		return false;
-	if (!hwloc_bitmap_isincluded(chosen, mask))
-		return true;
-	return process->last_os && hwloc_bitmap_isequal(process->last_os, chosen) &&
-	       !hwloc_bitmap_isequal(chosen, mask) && !process->forked;
+	return !process->forked || !hwloc_bitmap_isincluded(chosen, mask);
 }
 
 static bool mask_changed(const struct finding_input *in, struct finding_say *say)

@@ -114,6 +114,13 @@ class Written(Agent):
         self.assertEqual([one["state"] for one in taskset], ["became-another", "ended"])
 
     @unittest.skipIf(len(CPUS) < 2, "needs two CPUs")
+    def test_a_choice_that_is_undone_is_none(self):
+        process = self.one("look-around", "look-around")
+        self.assertEqual((process["choices"], process["chosen_os"], process["chooser"]), (0, None, None))
+        process = self.one("thread-by-libc", "look-around")
+        self.assertEqual((process["choices"], cpus_of(process["chosen_os"])), (1, {CPUS[-1]}))
+
+    @unittest.skipIf(len(CPUS) < 2, "needs two CPUs")
     def test_openmp_threads_where_the_runtime_bound_them(self):
         places = ",".join(f"{{{cpu}}}" for cpu in CPUS[:2])
         told = self.record(OPENMP, stderr=None, record=plan("threads", mask=f"{CPUS[0]},{CPUS[1]}"), OMP_NUM_THREADS="2",

@@ -83,6 +83,16 @@ static void *bind_by_libc(void *unused)
 	return unused;
 }
 
+/* To another CPU and back, as who asks each what it is. */
+static void look_around(void)
+{
+	cpu_set_t before, set = only(last_cpu());
+
+	CHECK(sched_getaffinity(0, sizeof(before), &before) == 0);
+	CHECK(syscall(SYS_sched_setaffinity, 0, sizeof(set), &set) == 0);
+	CHECK(sched_setaffinity(0, sizeof(before), &before) == 0);
+}
+
 static void *meet_denormal(void *unused)
 {
 	volatile double tiny = 4.9e-324, result = tiny + tiny;
@@ -326,6 +336,8 @@ static void act(const char *word, const char *argument)
 		(void)unflush(NULL);
 	else if (strcmp(word, "narrow") == 0)
 		(void)bind_by_libc(NULL);
+	else if (strcmp(word, "look-around") == 0)
+		look_around();
 	else if (strcmp(word, "forks") == 0)
 		fork_times((unsigned)atoi(argument));
 	else if (strcmp(word, "vfork") == 0)

@@ -79,6 +79,12 @@ class Agent(unittest.TestCase):
         for who in self.children + ("thread", "after"):
             self.assertEqual(said[who], self.second, who)
 
+    def test_who_looks_at_every_cpu_and_comes_back_has_chosen_nothing(self):
+        said = self.run_probe("look-around")
+        self.check_binding(said)
+        for who in self.children + ("thread",):
+            self.assertEqual(said[who], self.both, who)
+
     def test_a_choice_from_outside_stays(self):
         with subprocess.Popen([self.probe, "wait"], env=environment(self.agent, plan()), stdin=subprocess.PIPE,
                               stdout=subprocess.PIPE, text=True) as probe:

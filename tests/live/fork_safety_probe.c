@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -46,6 +47,24 @@ static void choose(int cpu)
 }
 
 /* A shell that says its own CPUs after `who`; it loads no OpenMP runtime that could bind it. */
+/* From CPU to CPU, as who asks each what it is, and back. */
+static void look_around(void)
+{
+	cpu_set_t before;
+
+	if (sched_getaffinity(0, sizeof(before), &before) != 0)
+		return;
+	(void)syscall(SYS_sched_setaffinity, 0, sizeof(before), &before);
+	for (int cpu = 0; cpu < CPU_SETSIZE; cpu++) {
+		cpu_set_t set;
+
+		CPU_ZERO(&set);
+		CPU_SET(cpu, &set);
+		(void)syscall(SYS_sched_setaffinity, 0, sizeof(set), &set);
+	}
+	(void)syscall(SYS_sched_setaffinity, 0, sizeof(before), &before);
+}
+
 static char command[300];
 
 static char *const *shell(const char *who)
@@ -257,6 +276,8 @@ int main(int argc, char **argv)
 	}
 	if (strcmp(what, "choose") == 0)
 		choose(cpu);
+	if (strcmp(what, "look-around") == 0)
+		look_around();
 	if (strcmp(what, "vfork-choose") == 0) {
 		by_vfork_that_chooses("chosen", cpu);
 		by_vfork("vfork");

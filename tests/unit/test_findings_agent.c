@@ -153,9 +153,12 @@ static void a_mask_of_the_programs_own(void **state)
 	give(&rows[0].chosen_os, "0-15");
 	give(&scene.observation.online_os, "0-3");
 	scene_expect_nothing(&scene);
+	/* Now and then, and back again. */
 	give(&scene.observation.online_os, "0-15");
+	scene_expect_nothing(&scene);
+	give(&rows[0].last_os, "0-15");
 	scene_expect(&scene, "setting-changed", "changed its CPUs (the plan has 0-3)");
-	/* The main thread, bound by the program. */
+	/* Within the plan. */
 	give(&rows[0].chosen_os, "2");
 	give(&rows[0].last_os, "2");
 	scene_expect(&scene, "setting-changed", "its CPUs");

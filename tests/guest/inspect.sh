@@ -66,9 +66,10 @@ else
 fi
 
 echo 1 >/proc/sys/kernel/numa_balancing 2>/dev/null
-fettle run -q --nodes 0 -- lab-probe touch 100 &
+# Memory of a policy is left alone by it.
+fettle run -q --nodes 0 --memory none -- lab-probe walk 100 &
 child=$!
-sleep 6
+sleep 8
 fettle inspect --json --output found.json $child
 if grep -q 'total_numa_faults *: *[1-9]' /proc/$child/sched 2>/dev/null; then
 	ok "a kernel that samples a bound program's pages is found" found numa-balancing
@@ -77,6 +78,6 @@ else
 fi
 kill -9 $child
 echo 0 >/proc/sys/kernel/numa_balancing
-look fettle run -q --nodes 0 -- lab-probe touch 100
+look fettle run -q --nodes 0 --memory none -- lab-probe walk 100
 ok "one that does not is not" missing numa-balancing
 tap_done

@@ -5,6 +5,7 @@
  *     burn CPU...        a thread for each word that computes: on this CPU alone, or ("any") where it may
  *     escape             two threads that compute and give themselves all CPUs, as ONNX Runtime's pool does
  *     touch MIB          memory that is used, and a thread that computes
+ *     walk MIB           the same, and walks over it again and again
  *     remote NODE MIB    the same, with its memory on that node
  *     team N             an OpenMP team after omp_set_num_threads(N); 0: as the environment has it
  *     fork               a child forked after a team, which waits
@@ -127,6 +128,18 @@ static void touch(size_t mib)
 	memset(memory, 1, mib << 20);
 	sink += ((volatile char *)memory)[(mib << 20) - 1]; /* or the compiler does without all of it */
 	compute();
+}
+
+static void walk(size_t mib)
+{
+	volatile char *memory = malloc(mib << 20);
+
+	if (!memory)
+		abort();
+	for (;;) {
+		for (size_t i = 0; i < mib << 20; i += 4096)
+			memory[i] = 1;
+	}
 }
 
 static void hoard(size_t mib)
@@ -283,6 +296,8 @@ int main(int argc, char **argv)
 		team(atoi(argv[2]));
 	} else if (strcmp(what, "fork") == 0) {
 		fork_after_a_team();
+	} else if (strcmp(what, "walk") == 0 && argc > 2) {
+		walk((size_t)atoi(argv[2]));
 	} else if (strcmp(what, "narrow") == 0 && argc > 2) {
 		narrow(argv[2]);
 	} else if (strcmp(what, "hoard") == 0 && argc > 2) {

@@ -234,6 +234,19 @@ class Preloads(Lab):
         with running(static, "burn", "any") as pid:
             self.assert_healthy(pid)
 
+    def test_a_set_user_id_program_takes_no_preload(self):
+        library = build("plain.so", "lab_plugin.c", "-shared", "-fPIC")
+        program = os.path.join(lab.WORK, "probe-set-id")
+        shutil.copy(probe(), program)
+        os.chmod(program, 0o4755)
+        if os.geteuid() or os.statvfs(lab.WORK).f_flag & os.ST_NOSUID:
+            self.skipTest("needs root, and a folder where set-user-id counts")
+        user = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups")
+        with running(program, "burn", "any", prefix=user, LD_PRELOAD=library) as pid:
+            self.assert_found("preload-unusable", library, "set-user-id", whom=[pid])
+        with running(probe(), "burn", "any", prefix=user, LD_PRELOAD=library) as pid:
+            self.assert_not_found("preload-unusable", pid)
+
     def test_a_program_with_a_malloc_of_its_own_does_not_use_the_preloaded_one(self):
         own = build("probe-own-malloc", "lab_probe.c", "-DOWN_MALLOC", "-rdynamic")
         allocator = next((line.split("=>")[-1].strip() for line in

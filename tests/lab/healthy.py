@@ -5,6 +5,7 @@ import contextlib
 import functools
 import json
 import os
+import signal
 import subprocess
 import time
 
@@ -171,7 +172,7 @@ def tree(pid):
 def spent(pid, cpu=None):
     """Ticks of all CPUs or of this one, of the tree, and stolen."""
     own = 0
-    for each in tree(pid):
+    for each in tree(pid) if pid else ():
         with contextlib.suppress(OSError), open(f"/proc/{each}/stat") as file:
             own += sum(map(int, file.read().rpartition(")")[2].split()[11:15]))
     name = "cpu" if cpu is None else f"cpu{cpu}"
@@ -180,28 +181,57 @@ def spent(pid, cpu=None):
     return sum(fields[:3] + fields[5:7]), own, fields[7]
 
 
+def without_neighbours(findings, before, after, seconds):
+    """Findings by id, without what was true of the machine between the two."""
+    found = {finding["id"]: finding for finding in findings}
+    busy, own, stolen = (last - first for first, last in zip(before, after))
+    if busy - own > 0.1 * seconds * TICKS:
+        found.pop("neighbours-busy", None)
+    if stolen > 0.01 * seconds * TICKS:
+        found.pop("cpu-stolen", None)
+    return found
+
+
 def look(pid, *options, cpu=None):
     """What is found, without what was true of the machine (or of the one CPU that is planned) meanwhile: findings by
     id, and the document."""
     before, begun = spent(pid, cpu), time.monotonic()
     done = subprocess.run((lab.FETTLE, "inspect", *options, "--json", str(pid)), capture_output=True, text=True,
                           env=environment(), timeout=60)
-    after, window = spent(pid, cpu), (time.monotonic() - begun) * TICKS
+    after, seconds = spent(pid, cpu), time.monotonic() - begun
     if done.returncode or done.stderr:
         raise AssertionError(f"fettle inspect: {done.returncode}: {done.stderr}")
     document = json.loads(done.stdout)
-    found = {finding["id"]: finding for finding in document["findings"]}
-    busy, own, stolen = (last - first for first, last in zip(before, after))
-    if busy - own > 0.1 * window:
-        found.pop("neighbours-busy", None)
-    if stolen > 0.01 * window:
-        found.pop("cpu-stolen", None)
-    return found, document
+    return without_neighbours(document["findings"], before, after, seconds), document
+
+
+def report(program, seconds=2.2):
+    """The findings of the report of a whole run, which is ended when it has computed for so long."""
+    path = os.path.join(lab.WORK, f"report-{os.getpid()}-{time.monotonic_ns()}")
+    before, begun = spent(None), time.monotonic()
+    with program.start(options=(*program.options, "--report", path)) as pid:
+        time.sleep(seconds)
+        after = spent(pid)
+        os.kill(pid, signal.SIGTERM)
+        deadline = time.monotonic() + 20
+        while time.monotonic() < deadline:
+            with contextlib.suppress(OSError, ValueError), open(path) as file:
+                return without_neighbours(json.load(file)["findings"], before, after, time.monotonic() - begun)
+            time.sleep(0.05)
+    raise AssertionError(f"{program.name}: no report")
+
+
+def in_words(program, found):
+    return [f"{name}: {finding['text']} {finding['evidence']}" for name, finding in found.items()
+            if name not in program.allowed]
 
 
 def alarms(program, *options, **start):
     """One run of it and one look. What is said of it that is not so, in words."""
     with program.start(**start) as pid:
-        found, _ = look(pid, *options)
-        return [f"{name}: {finding['text']} {finding['evidence']}" for name, finding in found.items()
-                if name not in program.allowed]
+        return in_words(program, look(pid, *options)[0])
+
+
+def report_alarms(program):
+    """The same of the report of a run."""
+    return in_words(program, report(program))

@@ -83,8 +83,10 @@ static bool shares(const struct finding_input *in, const struct thread_walk *aft
 	/* With one CPU for all of them none was pinned: there are more than there is room for. */
 	hwloc_const_bitmap_t mask = in->instance->planned.mask_os;
 	const bool one_for_all = mask && hwloc_bitmap_weight(mask) == 1;
-	struct thread_walk walk = one_for_all ? (struct thread_walk){ 0 } : *after;
+	struct thread_walk walk = *after;
 
+	if (one_for_all)
+		walk = (struct thread_walk){ 0 };
 	for (int instance = in->instance_idx + one_for_all; instance < (int)in->observation->instance_count;
 	     instance++) {
 		while (finding_next_thread(in->observation, instance, &walk)) {

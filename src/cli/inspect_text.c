@@ -118,8 +118,9 @@ static void add_seen(const struct observation *observation, int instance, struct
 		 (double)window_ms / 1000, computing, threads, processes, processes == 1 ? "" : "es",
 		 (double)ran_milli / 1000);
 	if (observation->stops.asked)
-		text_add(text, ", %u of %u threads stopped for %.3f ms at most (--denormals)", observation->stops.read,
-			 observation->stops.asked, (double)observation->stops.longest_ns / 1000000);
+		text_add(text, ", %u of %u threads stopped, the longest for about %.3f ms (--denormals)",
+			 observation->stops.read, observation->stops.asked,
+			 (double)observation->stops.longest_ns / 1000000);
 	if (main->rss_bytes.state == FACT_KNOWN) {
 		text_add(text, ", ");
 		shown_size(text, &main->rss_bytes);

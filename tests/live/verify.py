@@ -402,8 +402,7 @@ for epoch in range(3):
 if __name__ == "__main__":
     if sys.argv[1] == "--torch":
         del sys.argv[1]
-        for case in Healthy, Wrong, Start, Untouched:
-            del globals()[case.__name__]
+        del Healthy, Wrong, Start, Untouched
         FETTLE = os.path.abspath(sys.argv.pop(1))
     else:
         del Torch

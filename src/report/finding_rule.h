@@ -96,6 +96,10 @@ void finding_list(struct text *text, hwloc_const_bitmap_t set);
  */
 bool finding_is_scribe(const struct finding_input *in, const struct observed_preload *preload);
 
+/* Is the main process a nested fettle's, which gave it CPUs of this plan by a plan of its own? Needs the environment.
+ */
+bool finding_is_nested(const struct finding_input *in, struct finding_say *say);
+
 /* The value of a variable in the main process's environment, or NULL. */
 const char *finding_variable(const struct finding_input *in, const char *name);
 

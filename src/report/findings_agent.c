@@ -137,7 +137,7 @@ static bool mask_changed(const struct finding_input *in, struct finding_say *say
 		say->failed = true;
 		return false;
 	}
-	if (in->instance->planned.pin == PIN_NONE)
+	if (in->instance->planned.pin == PIN_NONE || finding_is_nested(in, say))
 		return false;
 	for (const struct observed_agent_process *process = next(in, NULL); process; process = next(in, process)) {
 		if (!choice_differs(in, process, mask))

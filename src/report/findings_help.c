@@ -5,6 +5,8 @@
 #include "base/cleanup.h"
 #include "base/cpulist.h"
 #include "base/environ.h"
+#include "base/err.h"
+#include "base/record.h"
 
 #include "settings/preload.h"
 #include "target/tree.h"
@@ -89,6 +91,19 @@ bool finding_is_scribe(const struct finding_input *in, const struct observed_pre
 
 	return planned->known && planned->pin != PIN_THREADS && !planned->flush &&
 	       strcmp(tree_name(preload->name), preload_agent.name) == 0;
+}
+
+bool finding_is_nested(const struct finding_input *in, struct finding_say *say)
+{
+	cleanup_planned struct planned own = { .known = false };
+	struct err why = { 0 };
+	const char *record = in->main->environment ? finding_variable(in, RECORD_VARIABLE) : NULL;
+	const int r = record ? planned_read(record, &own, &why) : -ENOENT;
+
+	say->failed |= r == -ENOMEM;
+	return r == 0 && in->instance->planned.known &&
+	       !hwloc_bitmap_isequal(own.mask_os, in->instance->planned.mask_os) &&
+	       hwloc_bitmap_isincluded(own.mask_os, in->instance->planned.mask_os);
 }
 
 const char *finding_variable(const struct finding_input *in, const char *name)

@@ -44,7 +44,7 @@ static bool mask_changed(const struct finding_input *in, struct finding_say *say
 		say->failed = true;
 		return false;
 	}
-	if (in->instance->planned.pin != PIN_INSTANCE || binds_by_wish(in))
+	if (in->instance->planned.pin != PIN_INSTANCE || binds_by_wish(in) || finding_is_nested(in, say))
 		return false;
 	while (finding_next_thread(in->observation, in->instance_idx, &walk)) {
 		const struct observed_thread *thread = walk.thread;

@@ -155,6 +155,10 @@ static void a_main_thread_that_was_narrowed(void **state)
 	scene_expect_nothing(&scene); /* workers are their pool's */
 	scene_set_thread(&scene, 0, 0, "0-1", 1, 240, 0);
 	scene_expect(&scene, "setting-changed", "narrowed the CPUs of 1 thread, and its plan has 0-3");
+	/* A nested fettle planned on some of them. */
+	scene_variable(&scene, (char *)"FETTLE_PLAN=1;i=0/1;cpus=1;mask=1;pin=instance;mem=none;set=");
+	scene_expect_nothing(&scene);
+	scene.environment[0] = NULL;
 	scene_variable(&scene, (char *)"OMP_PROC_BIND=true");
 	scene_expect_nothing(&scene); /* as somebody wished */
 	scene.environment[0] = NULL;

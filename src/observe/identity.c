@@ -108,6 +108,9 @@ static int read_environment(const struct observe_request *request, struct observ
 	process->environment_text = NULL;
 	proc_path(path, process->pid, "environ");
 	r = read_words(request->root, path, &process->environment_text, &length);
+	/* In a run processes come and go: one that ended between two files is no gap in what is known. */
+	if (r == -ESRCH || (r == -ENOENT && request->planned))
+		return 0;
 	if (r < 0)
 		return r == -ENOMEM ? r : proc_gap(observation, path, what, r);
 	if (!length) {

@@ -2,25 +2,33 @@
 /* What won, tried together: gains need not add up. */
 #include "base/cleanup.h"
 #include "base/err.h"
+#include "cli/command.h"
 #include "cli/prove_session.h"
 
 #include <string.h>
 
+/* May it be kept: does it differ by words of its own, and leave results alone unless the user named it? */
+static bool may_win(const struct prove_session *session, const struct prove_entry *entry)
+{
+	return entry->trial.judgement.verdict == PROVE_WORTH_IT && entry->own.count && !entry->joined.count &&
+	       (!entry->experiment->changes_numbers || session->invocation->options.prove.only);
+}
+
 bool prove_session_wins(const struct prove_session *session, const struct prove_entry *entry)
 {
-	const struct prove_judgement *judgement = &entry->trial.judgement;
+	const double own = entry->trial.judgement.ratio;
 
-	if (judgement->verdict != PROVE_WORTH_IT || !entry->own.count || entry->joined.count)
+	if (!may_win(session, entry))
 		return false;
 	for (size_t i = 0; i < session->count; i++) {
 		const struct prove_entry *other = &session->entries[i];
 		const double ratio = other->trial.judgement.ratio;
 
-		if (other == entry || other->trial.judgement.verdict != PROVE_WORTH_IT || !other->own.count ||
+		if (other == entry || !may_win(session, other) ||
 		    strcmp(other->experiment->family, entry->experiment->family) != 0 ||
 		    strcmp(other->workload, entry->workload) != 0)
 			continue;
-		if (ratio > judgement->ratio || (ratio == judgement->ratio && other < entry))
+		if (ratio > own || (ratio == own && other < entry))
 			return false;
 	}
 	return true;

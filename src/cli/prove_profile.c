@@ -22,6 +22,19 @@ static bool is_kept(const struct prove_session *session, const struct prove_entr
 	return kept;
 }
 
+/* What is worth it and changes results, which nobody asked for. */
+static void tell_left_out(const struct prove_session *session)
+{
+	for (size_t i = 0; i < session->count; i++) {
+		const struct prove_entry *entry = &session->entries[i];
+
+		if (entry->trial.judgement.verdict == PROVE_WORTH_IT && entry->experiment->changes_numbers &&
+		    entry->experiment->with[0] && !session->invocation->options.prove.only)
+			output_line("'%s' changes results and is not kept: --only %s would keep it",
+				    entry->experiment->advice, entry->experiment->advice);
+	}
+}
+
 /* What won together but is no better than its best part. */
 static void warn_in_vain(const struct prove_session *session)
 {
@@ -53,6 +66,7 @@ int prove_profile_save(const struct prove_session *session, const char *name, st
 	}
 	if (r < 0)
 		return err_nomem(err);
+	tell_left_out(session);
 	if (!words.count)
 		return err_set(err, -ENODATA,
 			       "nothing to keep in profile '%s': nothing that an option does was worth it", name);

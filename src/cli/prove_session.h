@@ -74,7 +74,8 @@ int prove_session_run(struct prove_session *session, uint64_t budget_ms, struct 
  */
 int prove_session_join(struct prove_session *session, struct err *err);
 
-/* Is it worth it, and nothing else of its family and workload more so? */
+/* Is it worth it, and nothing else of its family and workload more so? What changes results wins only where --only
+ * names advice. */
 bool prove_session_wins(const struct prove_session *session, const struct prove_entry *entry);
 
 void prove_session_clear(struct prove_session *session);

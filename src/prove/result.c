@@ -92,6 +92,7 @@ static json_t *row_to_json(const struct prove_row *row)
 	r |= json_object_set_new(object, "options", words_to_json(row->own));
 	if (row->joined && row->joined->count)
 		r |= json_object_set_new(object, "of", words_to_json(row->joined));
+	r |= json_object_set_new(object, "changes_numbers", json_boolean(row->experiment->changes_numbers));
 	r |= json_object_set_new(object, "about", json_string(row->experiment->about));
 	if (r == 0)
 		return object;

@@ -2,9 +2,10 @@
 /* The rows of 'fettle prove': what is tried on which machine, by which words, and how it is told. */
 #include "base/cleanup.h"
 #include "base/err.h"
+#include "cli/command.h"
 #include "cli/doctor_text.h"
-#include "cli/options.h"
 #include "cli/prove_progress.h"
+#include "cli/prove_session.h"
 #include "machine/machine.h"
 #include "machine/narrow.h"
 #include "prove/result.h"
@@ -254,6 +255,43 @@ static void the_bar_fits_and_tells_how_far_it_is(void **state)
 	assert_true(strlen(line) < 100);
 }
 
+/* Entries that won, of one workload, by these ratios. */
+static void winner(struct prove_entry *entry, const char *advice, double ratio)
+{
+	*entry = (struct prove_entry){ .experiment = row_of(advice),
+				       .workload = "cnn",
+				       .trial = trial_of(PROVE_WORTH_IT, 8) };
+	entry->trial.judgement.ratio = ratio;
+	assert_int_equal(words_add(&entry->own, "--a-word"), 0);
+}
+
+static void the_best_of_each_family_wins_and_no_change_of_results_unasked(void **state)
+{
+	struct prove_entry entries[5];
+	struct invocation invocation = { .word_count = 0 };
+	const struct prove_session session = { .invocation = &invocation, .entries = entries, .count = 5 };
+
+	(void)state;
+	winner(&entries[0], "allocator=tcmalloc", 1.2);
+	winner(&entries[1], "allocator=tuned-glibc", 1.3);
+	winner(&entries[2], "wait=active", 1.1);
+	winner(&entries[3], "denormals=flush", 3);
+	winner(&entries[4], "binding=threads", 1.5);
+	entries[4].trial.judgement.verdict = PROVE_UNDECIDED;
+	assert_false(prove_session_wins(&session, &entries[0]));
+	assert_true(prove_session_wins(&session, &entries[1]));
+	assert_true(prove_session_wins(&session, &entries[2]));
+	assert_false(prove_session_wins(&session, &entries[3]));
+	assert_false(prove_session_wins(&session, &entries[4]));
+	invocation.options.prove.only = "denormals,allocator";
+	assert_true(prove_session_wins(&session, &entries[3]));
+	/* Another model may have another best. */
+	entries[0].workload = "speech";
+	assert_true(prove_session_wins(&session, &entries[0]));
+	for (size_t i = 0; i < ARRAY_SIZE(entries); i++)
+		words_clear(&entries[i].own);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -263,6 +301,7 @@ int main(void)
 		cmocka_unit_test(lists_are_checked_whole),
 		cmocka_unit_test(verdicts_read_as_they_are_promised),
 		cmocka_unit_test(the_document_and_the_doctor_say_the_same),
+		cmocka_unit_test(the_best_of_each_family_wins_and_no_change_of_results_unasked),
 		cmocka_unit_test(the_bar_fits_and_tells_how_far_it_is),
 	};
 

@@ -223,6 +223,7 @@ const struct behind *agent_behind(void)
 const struct behind *agent_find_again(void)
 {
 	find_behind();
+	threads_begin();
 	return &behind;
 }
 

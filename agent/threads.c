@@ -75,10 +75,9 @@ void threads_begin(void)
 {
 	const struct behind *libc = agent_behind();
 
-	if (!recorder_on())
+	if (!recorder_on() || has_key || !libc->pthread_key_create || !libc->pthread_setspecific)
 		return;
-	has_key = libc->pthread_key_create && libc->pthread_setspecific &&
-		  libc->pthread_key_create(&key, thread_ends) == 0;
+	has_key = libc->pthread_key_create(&key, thread_ends) == 0;
 	if (has_key && key >= KEYS_WITHOUT_MEMORY) {
 		(void)(libc->pthread_key_delete && libc->pthread_key_delete(key));
 		has_key = false;

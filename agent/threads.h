@@ -11,7 +11,7 @@
 
 struct threads_start;
 
-/* While there is one thread, once. */
+/* While there is one thread; again where the library with threads has come later. */
 void threads_begin(void);
 
 /*

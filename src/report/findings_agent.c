@@ -205,13 +205,19 @@ static bool flush_incomplete(const struct finding_input *in, struct finding_say 
 			continue;
 		count += process->not_flushing;
 		if (finding_show_some(say))
-			finding_show(say, "agent, process %d: %u threads did not flush when they began or ended",
-				     (int)process->pid, process->not_flushing);
+			finding_show(say, "agent, process %d: %u thread%s did not flush at the beginning or the end",
+				     (int)process->pid, process->not_flushing, process->not_flushing == 1 ? "" : "s");
 	}
 	finding_show_rest(say, "processes");
 	text_add(&say->detail, "%u thread%s", count, count == 1 ? "" : "s");
 	return count > 0;
 }
+
+/*
+ * One such operand is no fault: LAPACK meets it when it asks what the smallest number is, and exp() of a large negative
+ * one. How many there were no flag says; two threads are seldom both there by chance.
+ */
+enum { MET_LEAST = 2 };
 
 static bool denormals_met(const struct finding_input *in, struct finding_say *say)
 {
@@ -222,14 +228,14 @@ static bool denormals_met(const struct finding_input *in, struct finding_say *sa
 			continue;
 		count += process->met_denormals;
 		if (finding_show_some(say))
-			finding_show(say,
-				     "agent, process %d: %u threads had the flag of a denormal operand at their end, "
-				     "and not at their beginning",
-				     (int)process->pid, process->met_denormals);
+			finding_show(
+				say,
+				"agent, process %d: the flag of a denormal operand is new in %u thread%s at the end",
+				(int)process->pid, process->met_denormals, process->met_denormals == 1 ? "" : "s");
 	}
 	finding_show_rest(say, "processes");
-	text_add(&say->detail, "%u thread%s", count, count == 1 ? " has" : "s have");
-	return count > 0;
+	text_add(&say->detail, "%u threads have", count);
+	return count >= MET_LEAST;
 }
 
 /* The first of the plan's preloads of a family; its bit in `ret_bit`. NULL: there is none. */
@@ -282,8 +288,8 @@ static bool openmp_not_in_charge(const struct finding_input *in, struct finding_
 	if (!other)
 		return false;
 	text_add(&say->detail, "%s is preloaded, but %s runs the teams", planned, other->path);
-	finding_show(say, "agent, process %d: %u threads were started by %s, none by %s", (int)main->pid,
-		     other->threads, other->path, planned);
+	finding_show(say, "agent, process %d: threads that %s started: %u; %s: none", (int)main->pid, other->path,
+		     other->threads, planned);
 	return true;
 }
 

@@ -11,6 +11,7 @@
 #include <signal.h>
 #include <spawn.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -314,21 +315,34 @@ static void count_allocations(void)
 	(void)dprintf(STDERR_FILENO, "allocations %lu\n", counted - before);
 }
 
+static bool act_in_thread(const char *word, const char *argument)
+{
+	static const struct {
+		const char *word;
+		void *(*start)(void *);
+	} rows[] = {
+		{ "threads", nothing },
+		{ "thread-by-kernel", bind_by_kernel },
+		{ "thread-by-libc", bind_by_libc },
+		{ "thread-denormal", meet_denormal },
+		{ "thread-unflush", unflush },
+		{ "thread-leaves", leave },
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		if (strcmp(word, rows[i].word) != 0)
+			continue;
+		run_thread(rows[i].start, (unsigned)atoi(argument));
+		return true;
+	}
+	return false;
+}
+
 static void act(const char *word, const char *argument)
 {
-	if (strcmp(word, "threads") == 0)
-		run_thread(nothing, (unsigned)atoi(argument));
-	else if (strcmp(word, "thread-by-kernel") == 0)
-		run_thread(bind_by_kernel, 1);
-	else if (strcmp(word, "thread-by-libc") == 0)
-		run_thread(bind_by_libc, 1);
-	else if (strcmp(word, "thread-denormal") == 0)
-		run_thread(meet_denormal, 1);
-	else if (strcmp(word, "thread-unflush") == 0)
-		run_thread(unflush, 1);
-	else if (strcmp(word, "thread-leaves") == 0)
-		run_thread(leave, 1);
-	else if (strcmp(word, "thread-cancelled") == 0)
+	if (act_in_thread(word, argument))
+		return;
+	if (strcmp(word, "thread-cancelled") == 0)
 		cancel_thread();
 	else if (strcmp(word, "denormal") == 0)
 		(void)meet_denormal(NULL);

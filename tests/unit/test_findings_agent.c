@@ -229,8 +229,11 @@ static void flushing(void **state)
 	scene.instances[0].planned.flush = true;
 	scene_expect(&scene, "flush-incomplete", "2 threads did not flush");
 	rows[0].not_flushing = 0;
+	/* Any call of LAPACK meets one. */
 	rows[1].met_denormals = 1;
-	scene_expect(&scene, "denormals-met", "1 thread has met denormal numbers");
+	scene_expect_nothing(&scene);
+	rows[0].met_denormals = 1;
+	scene_expect(&scene, "denormals-met", "2 threads have met denormal numbers");
 }
 
 static void a_memory_policy(void **state)

@@ -16,10 +16,11 @@
 #include <sys/wait.h>
 #include <time.h>
 
+#define WATCHED "OMP_NUM_THREADS,OMP_WAIT_POLICY,GLIBC_TUNABLES"
+
 /* Variables as a plan sets them: each is compared at the program's end. */
 static const char *const planned[] = {
-	"FETTLE_PLAN=1;i=0/"
-	"1;cpus=0-1;mask=0-1;pin=instance;mem=none;set=OMP_NUM_THREADS,OMP_WAIT_POLICY,GLIBC_TUNABLES",
+	("FETTLE_PLAN=1;i=0/1;cpus=0-1;mask=0-1;pin=instance;mem=none;set=" WATCHED),
 	"OMP_NUM_THREADS=2",
 	"OMP_WAIT_POLICY=passive",
 	"GLIBC_TUNABLES=glibc.malloc.top_pad=131072",

@@ -73,9 +73,9 @@ int prove_profile_save(const struct prove_session *session, const char *name, st
 	r = option_parse(run->tables, "run", (int)words.count, (const char *const *)words.items, &options, &found, err);
 	if (r == 0)
 		r = profile_save(name, &options, &found, &path, err);
-	if (r == 0)
-		warn_in_vain(session);
-	if (r == 0)
-		output_line("profile '%s' has what won: 'fettle run --profile %s' uses it", path, name);
-	return r;
+	if (r < 0)
+		return r;
+	warn_in_vain(session);
+	output_line("profile '%s' has what won: 'fettle run --profile %s' uses it", path, name);
+	return 0;
 }

@@ -24,7 +24,9 @@ static void note_variables(const char *const *environment, struct agent_record *
 	size_t length = 0;
 	const char *list = record_field(environ_value(environment, RECORD_VARIABLE), "set=", &length);
 
-	for (const char *const end = list + length; list && list < end;) {
+	if (!list)
+		return;
+	for (const char *const end = list + length; list < end;) {
 		const char *const comma = memchr(list, ',', (size_t)(end - list));
 		const size_t name = (size_t)((comma ? comma : end) - list);
 		struct agent_variable *variable = &record->variables[record->variable_count];

@@ -333,17 +333,17 @@ class Robust(Agent):
         self.assertEqual(json.loads(run.stdout)["processes"][0]["threads_started"], 2)
 
     def test_killing_everybody_leaves_no_file(self):
-        def files():
-            return {folder: set(os.listdir(folder)) for folder in ("/dev/shm", tempfile.gettempdir()) if os.path.isdir(folder)}
-        before = files()
-        child = subprocess.Popen([READER, AGENT, "/bin/sh", "-c", "echo go >&2; sleep 30; :"], env=environment(),
-                                 stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, start_new_session=True, text=True)
-        self.assertEqual(child.stderr.readline(), "go\n")
-        os.killpg(child.pid, signal.SIGKILL)
-        child.wait()
-        child.stderr.close()
-        left = {folder: names - before[folder] for folder, names in files().items()}
-        self.assertEqual([name for names in left.values() for name in names if "fettle" in name], [])
+        with tempfile.TemporaryDirectory() as own:  # /tmp has the folders of tests that run meanwhile
+            shared = set(os.listdir("/dev/shm"))
+            child = subprocess.Popen([READER, AGENT, "/bin/sh", "-c", "echo go >&2; sleep 30; :"],
+                                     env=environment(TMPDIR=own, XDG_RUNTIME_DIR=own),
+                                     stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, start_new_session=True, text=True)
+            self.assertEqual(child.stderr.readline(), "go\n")
+            os.killpg(child.pid, signal.SIGKILL)
+            child.wait()
+            child.stderr.close()
+            left = os.listdir(own) + [name for name in set(os.listdir("/dev/shm")) - shared if "fettle" in name]
+        self.assertEqual(left, [])
 
 
 class Built(unittest.TestCase):

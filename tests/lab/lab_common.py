@@ -19,6 +19,7 @@ FETTLE = SOURCES = WORK = None
 AT_ONCE = 4
 BUILDING = threading.Lock()
 COUNT = itertools.count()
+LIVING = set()  # leaders of sessions
 CPUS = sorted(os.sched_getaffinity(0))
 TUNING = ("LD_PRELOAD", "FETTLE_", "OMP_", "GOMP_", "KMP_", "MALLOC_", "GLIBC_TUNABLES")
 # What else runs here, or what the host does, is real, and no fault of the program.
@@ -52,11 +53,23 @@ def gnu():
     return build("probe-gnu", "lab_probe.c", "-fopenmp")
 
 
+def stop(number, _frame):
+    """Whoever ends the lab ends its programs: some of them compute until they are stopped."""
+    for pid in tuple(LIVING):
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(pid, signal.SIGKILL)
+    os._exit(128 + number)
+
+
+signal.signal(signal.SIGTERM, stop)
+
+
 @contextlib.contextmanager
 def running(*words, prefix=(), ready=None, patience_s=20, **variables):
     """The program, in a session of its own, so that nothing of it is left."""
     child = subprocess.Popen((*prefix, *words), env=environment(**variables), start_new_session=True,
                              stderr=subprocess.PIPE)
+    LIVING.add(child.pid)
     try:
         name = os.path.basename(words[0])
         deadline = time.monotonic() + patience_s
@@ -74,6 +87,7 @@ def running(*words, prefix=(), ready=None, patience_s=20, **variables):
     finally:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(child.pid, signal.SIGKILL)
+        LIVING.discard(child.pid)
         child.wait()
         child.stderr.close()
 

@@ -10,6 +10,8 @@
 
 #include <time.h>
 
+enum { SETTLE_LOOKS = 4 };
+
 static uint64_t now_ns(void)
 {
 	struct timespec now = { 0 };
@@ -71,6 +73,19 @@ static int infer_all(struct machine *machine, struct observation *observation)
 	return r;
 }
 
+/* Look on until no thread is seen on its way from one set of CPUs to another, or it has had time enough. */
+static int look_until_settled(const struct observe_request *request, struct observation *observation, struct err *err)
+{
+	static const struct timespec pause = { 0, (OBSERVE_SETTLE_MS + 20) * 1000000L };
+	int r = observe_look(request, now_ns(), observation, err);
+
+	for (unsigned i = 0; r == 0 && i < SETTLE_LOOKS && observation_is_unsettled(observation); i++) {
+		(void)nanosleep(&pause, NULL);
+		r = observe_look(request, now_ns(), observation, err);
+	}
+	return r;
+}
+
 int inspect_window(const struct sysroot *root, struct machine *machine, const struct inspect_request *asked,
 		   struct observation **ret_observation, struct report **ret_report, struct err *err)
 {
@@ -89,7 +104,7 @@ int inspect_window(const struct sysroot *root, struct machine *machine, const st
 	if (r < 0)
 		return r;
 	(void)nanosleep(&pause, NULL); /* cut short by a signal, the window is shorter */
-	r = observe_look(&request, now_ns(), observation, err);
+	r = look_until_settled(&request, observation, err);
 	if (r == 0 && infer_all(machine, observation) < 0)
 		r = err_nomem(err);
 	if (r == 0)

@@ -111,3 +111,13 @@ unsigned thread_wanted_milli(const struct observation *observation, const struct
  * one CPU four ways is still a pool.
  */
 bool thread_computes(const struct observation *observation, const struct observed_thread *thread);
+
+/*
+ * Are its CPUs there to stay? oneMKL counts cores by going to each CPU in turn, and PyTorch's import does that: a mask
+ * that was seen for less time may be such a step.
+ */
+enum { OBSERVE_SETTLE_MS = 200 };
+bool thread_is_settled(const struct observed_thread *thread);
+
+/* Has a thread whose CPUs changed in the window not had the time to settle? A look a little later tells. */
+bool observation_is_unsettled(const struct observation *observation);

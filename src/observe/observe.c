@@ -56,6 +56,26 @@ bool thread_computes(const struct observation *observation, const struct observe
 	return thread_wanted_milli(observation, thread) >= COMPUTES_MILLI && thread->last.run_ns > thread->first.run_ns;
 }
 
+bool thread_is_settled(const struct observed_thread *thread)
+{
+	return thread->held_to_ns - thread->held_from_ns >= OBSERVE_SETTLE_MS * 1000000ULL;
+}
+
+bool observation_is_unsettled(const struct observation *observation)
+{
+	for (size_t i = 0; i < observation->process_count; i++) {
+		const struct observed_process *process = &observation->processes[i];
+
+		for (size_t k = 0; !process->gone && k < process->thread_count; k++) {
+			const struct observed_thread *thread = &process->threads[k];
+
+			if (!thread->gone && thread->before_os && !thread_is_settled(thread))
+				return true;
+		}
+	}
+	return false;
+}
+
 static int look_cgroups(const struct observe_request *request, unsigned which, struct observation *observation,
 			size_t first)
 {

@@ -50,7 +50,9 @@ struct observed_thread {
 	uint64_t ticks;   /* of the last look: unchanged, and it has hardly run */
 	struct thread_counters first, last;
 	hwloc_bitmap_t allowed_os; /* NULL: not known; owned */
-	hwloc_bitmap_t before_os;  /* NULL: those did not change in the window; else what they were first; owned */
+	hwloc_bitmap_t
+		before_os; /* what they were first, if they changed in the window or have not settled since; owned */
+	uint64_t held_from_ns, held_to_ns; /* between these looks `allowed_os` did not change */
 	bool has_wait, has_migrations, has_switches;
 	bool fresh;  /* came up after the first look */
 	bool gone;   /* was not there at the last look */

@@ -12,8 +12,11 @@ static void roll_threads(struct observed_process *process)
 	for (size_t i = 0; i < process->thread_count; i++) {
 		struct observed_thread *thread = &process->threads[i];
 
-		hwloc_bitmap_free(thread->before_os);
-		thread->before_os = NULL;
+		/* A change that has not settled is judged in the window to come. */
+		if (thread->gone || thread_is_settled(thread)) {
+			hwloc_bitmap_free(thread->before_os);
+			thread->before_os = NULL;
+		}
 		if (thread->gone) {
 			hwloc_bitmap_free(thread->allowed_os);
 			continue;

@@ -83,6 +83,26 @@ static bool read_schedstat(const struct task *task, pid_t tid, uint64_t *ret_run
 	       proc_take(&at, 10, ret_wait);
 }
 
+static void hold_mask(const struct task *task, struct observed_thread *thread, hwloc_bitmap_t set)
+{
+	const bool same = thread->allowed_os && hwloc_bitmap_isequal(thread->allowed_os, set);
+
+	thread->held_to_ns = task->observation->last_ns;
+	if (!same)
+		thread->held_from_ns = thread->held_to_ns;
+	if (thread->allowed_os && !same && !thread->before_os)
+		thread->before_os = TAKE(thread->allowed_os);
+	hwloc_bitmap_free(thread->allowed_os);
+	thread->allowed_os = set;
+}
+
+/* It has not run. One that waits for a CPU may be between two steps of whatever it does; one that sleeps has done. */
+static void hold_on(const struct task *task, struct observed_thread *thread)
+{
+	if (thread->state == 'S')
+		thread->held_to_ns = task->observation->last_ns;
+}
+
 static int read_status(const struct task *task, struct observed_thread *thread)
 {
 	cleanup_free char *text = NULL;
@@ -102,10 +122,7 @@ static int read_status(const struct task *task, struct observed_thread *thread)
 		return -ENOMEM;
 	if (!set)
 		return 0;
-	if (thread->allowed_os && !thread->before_os && !hwloc_bitmap_isequal(thread->allowed_os, set))
-		thread->before_os = TAKE(thread->allowed_os);
-	hwloc_bitmap_free(thread->allowed_os);
-	thread->allowed_os = TAKE(set);
+	hold_mask(task, thread, TAKE(set));
 	return 0;
 }
 
@@ -152,6 +169,7 @@ static int look(struct task *task, pid_t tid)
 	if (thread && thread->has_wait && read_schedstat(task, tid, &run, &wait) && run == thread->last.run_ns &&
 	    wait == thread->last.wait_ns) {
 		thread->looked = task->observation->looks;
+		hold_on(task, thread);
 		return 0;
 	}
 	if (read_short(task, tid, "stat", text, sizeof(text)) < 0 || stat_line_parse(text, &line) < 0)
@@ -162,8 +180,10 @@ static int look(struct task *task, pid_t tid)
 	if (!thread)
 		return -ENOMEM;
 	thread->looked = task->observation->looks;
-	if (!fresh && !thread->has_wait && line.ticks == thread->ticks)
+	if (!fresh && !thread->has_wait && line.ticks == thread->ticks) {
+		hold_on(task, thread);
 		return 0;
+	}
 	if (update(task, thread, &line) < 0)
 		return -ENOMEM;
 	if (fresh)

@@ -71,7 +71,7 @@ static bool cpu_escaped(const struct finding_input *in, struct finding_say *say)
 
 static int only_pu(const struct observed_thread *thread)
 {
-	return thread->allowed_os && hwloc_bitmap_weight(thread->allowed_os) == 1
+	return thread->allowed_os && thread_is_settled(thread) && hwloc_bitmap_weight(thread->allowed_os) == 1
 		       ? hwloc_bitmap_first(thread->allowed_os)
 		       : -1;
 }
@@ -203,7 +203,7 @@ static unsigned held(const struct finding_input *in, const struct machine_core *
 	unsigned count = 0;
 
 	while (finding_next_thread(in->observation, in->instance_idx, &walk)) {
-		if (!thread_computes(in->observation, walk.thread) ||
+		if (!thread_computes(in->observation, walk.thread) || !thread_is_settled(walk.thread) ||
 		    !within(in->machine, core, walk.thread->allowed_os))
 			continue;
 		count++;

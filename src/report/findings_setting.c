@@ -32,7 +32,7 @@ static hwloc_bitmap_t mask_left(const struct finding_input *in)
 /*
  * Fettle gave every thread the instance's CPUs; one that has fewer now was bound by the program. Of all threads only
  * the main one counts, which started with them: pools bind their workers (ONNX Runtime's does), and those are theirs.
- * A thread whose CPUs changed while we looked is spoken of in any case.
+ * A thread whose CPUs changed while we looked is spoken of in any case, but not before the new ones have settled.
  */
 static bool mask_changed(const struct finding_input *in, struct finding_say *say)
 {
@@ -53,7 +53,7 @@ static bool mask_changed(const struct finding_input *in, struct finding_say *say
 		cleanup_free char *list = thread->allowed_os ? cpulist_text(thread->allowed_os) : NULL;
 
 		/* Those outside the plan are cpu-escaped. */
-		if (!thread->allowed_os || !(first || thread->before_os) ||
+		if (!thread->allowed_os || !(first || thread->before_os) || !thread_is_settled(thread) ||
 		    !hwloc_bitmap_isincluded(thread->allowed_os, left) ||
 		    hwloc_bitmap_isequal(thread->allowed_os, left))
 			continue;

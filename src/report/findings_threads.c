@@ -251,7 +251,7 @@ static int only_pu(const struct observed_process *process)
 
 		if (thread->gone)
 			continue;
-		if (!thread->allowed_os || hwloc_bitmap_weight(thread->allowed_os) != 1 ||
+		if (!thread->allowed_os || !thread_is_settled(thread) || hwloc_bitmap_weight(thread->allowed_os) != 1 ||
 		    (pu >= 0 && hwloc_bitmap_first(thread->allowed_os) != pu))
 			return -1;
 		pu = hwloc_bitmap_first(thread->allowed_os);

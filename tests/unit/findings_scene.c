@@ -36,6 +36,7 @@ void scene_set_thread(struct findings_scene *scene, unsigned process, unsigned t
 					 .name = "prog",
 					 .state = 'R',
 					 .allowed_os = set_of(allowed),
+					 .held_to_ns = 1000000000,
 					 .has_wait = true,
 					 .has_switches = true,
 					 .has_migrations = true,

@@ -155,6 +155,9 @@ static void a_main_thread_that_was_narrowed(void **state)
 	scene_expect_nothing(&scene); /* workers are their pool's */
 	scene_set_thread(&scene, 0, 0, "0-1", 1, 240, 0);
 	scene_expect(&scene, "setting-changed", "narrowed the CPUs of 1 thread, and its plan has 0-3");
+	scene.threads[0][0].held_to_ns = 0; /* seen once */
+	scene_expect_nothing(&scene);
+	scene.threads[0][0].held_to_ns = 1000000000;
 	/* A nested fettle planned on some of them. */
 	scene_variable(&scene, (char *)"FETTLE_PLAN=1;i=0/1;cpus=1;mask=1;pin=instance;mem=none;set=");
 	scene_expect_nothing(&scene);
@@ -177,6 +180,8 @@ static void a_thread_whose_cpus_changed_meanwhile(void **state)
 	scene_expect_nothing(&scene);
 	give(&scene.threads[0][2].before_os, "0-3");
 	scene_expect(&scene, "setting-changed", "1 of them while it was looked at");
+	scene.threads[0][2].held_from_ns = scene.threads[0][2].held_to_ns - 100000000; /* on its way somewhere */
+	scene_expect_nothing(&scene);
 	hwloc_bitmap_free(scene.threads[0][2].before_os);
 	scene.threads[0][2].before_os = NULL;
 	/* The kernel did it, when the cpuset lost CPUs: that is cpu-offline. */

@@ -168,6 +168,42 @@ static void another_life_is_the_same_instance(void **state)
 	assert_int_equal(instance_of(fixture, 33)->planned.index, 3);
 }
 
+/* oneMKL goes to each CPU in turn and returns; a program that binds itself stays. */
+static void cpus_settle_when_they_stay(void **state)
+{
+	struct fixture *fixture = *state;
+	struct scene_thread main = { .tid = 20, .name = "one", .run_ns = SECOND, .wait_ns = 1 };
+	const struct observed_thread *thread;
+
+	fixture->pids[0] = 20;
+	scene_process(fixture->dir, OBSERVER, &main);
+	look(fixture);
+	assert_false(thread_is_settled(&process(fixture, 20)->threads[0]));
+	main.allowed = "1";
+	main.run_ns += SECOND / 2;
+	main.state = 'R';
+	scene_process(fixture->dir, OBSERVER, &main);
+	look(fixture);
+	assert_true(observation_is_unsettled(fixture->observation));
+	observe_roll(fixture->observation);
+	look(fixture); /* it waits for a CPU, on its way */
+	thread = &process(fixture, 20)->threads[0];
+	assert_non_null(thread->before_os);
+	assert_false(thread_is_settled(thread));
+	main.state = 'S';
+	main.run_ns += SECOND / 2;
+	scene_process(fixture->dir, OBSERVER, &main);
+	look(fixture);
+	thread = &process(fixture, 20)->threads[0];
+	assert_non_null(thread->before_os);
+	assert_true(thread_is_settled(thread));
+	assert_false(observation_is_unsettled(fixture->observation));
+	observe_roll(fixture->observation);
+	assert_null(process(fixture, 20)->threads[0].before_os);
+	look(fixture); /* it sleeps: it stays where it is */
+	assert_true(thread_is_settled(&process(fixture, 20)->threads[0]));
+}
+
 static void a_new_window_begins_where_the_last_ended(void **state)
 {
 	struct fixture *fixture = *state;
@@ -244,6 +280,7 @@ int main(void)
 		TEST(an_instance_is_what_it_was_told_to_be),
 		TEST(who_came_to_the_observer_tells_its_instance_itself),
 		TEST(another_life_is_the_same_instance),
+		TEST(cpus_settle_when_they_stay),
 		TEST(a_new_window_begins_where_the_last_ended),
 		TEST(what_is_known_of_an_ended_process_is_kept),
 	};

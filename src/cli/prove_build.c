@@ -150,6 +150,7 @@ static int build_entry(const struct prove_session *session, struct prove_entry *
 
 	entry->workload = workload_of(session, entry->experiment);
 	entry->trial.open = true;
+	entry->trial.rank = entry->experiment->rank;
 	if (!prove_impossible(entry->experiment, &session->facts, &why)) {
 		if (make_arm(session, entry->experiment, true, &entry->with) < 0 ||
 		    make_arm(session, entry->experiment, false, &entry->without) < 0 || make_own(entry) < 0)

@@ -130,6 +130,17 @@ static int out_of_time(struct course *course, struct prove_team *team, double ne
 	return close_team(team, false, ended) < 0 ? err_nomem(err) : 1;
 }
 
+/* Eight blocks of all of it may be more than there is time for: then rather some of it decided than none. */
+static int trim(const struct course *course, struct prove_team *team, struct err *err)
+{
+	const double runs = seconds_left(course) / team->run_s / FIRST_LOOK;
+	const size_t fits = runs > PROVE_CANDIDATES + 1 ? (size_t)runs - PROVE_CANDIDATES : 1;
+
+	return prove_group_trim(&team->group, fits, "the budget is too short for all, and others promise more") < 0
+		       ? err_nomem(err)
+		       : 0;
+}
+
 /*
  * Run the baseline until two runs in a row take the same time to a twentieth: what the first ones bring into the page
  * cache is there then. One that fails takes its team with it; where it is the user's program that is our failure.
@@ -159,7 +170,7 @@ static int warm_up(struct course *course, struct prove_team *team, struct err *e
 		if (r != 0)
 			return r < 0 ? r : 0;
 	}
-	return 0;
+	return team->limit_ms ? trim(course, team, err) : 0;
 }
 
 /* One block of a team. Returns 0; 1: we are told to end; -errno. */

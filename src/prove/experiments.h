@@ -35,8 +35,9 @@ struct prove_experiment {
 	const char *with[PROVE_WORDS_MAX], *without[PROVE_WORDS_MAX];
 	const char *words[PROVE_WORDS_MAX]; /* of the workload, with it; a user's program has no such words */
 	const char *about;                  /* what it is said to do, and by whom */
-	bool changes_numbers;               /* the program\'s results: it is kept only where --only names it */
-	bool control;                       /* nothing against nothing: only where --only names it */
+	unsigned rank;        /* with too little time for all: lower first, by how much it has been seen to be worth */
+	bool changes_numbers; /* the program\'s results: it is kept only where --only names it */
+	bool control;         /* nothing against nothing: only where --only names it */
 	/* Nothing can be tried here: true and the reason in `why`. NULL: always possible, as far as this knows. */
 	bool (*impossible)(const struct prove_facts *facts, struct text *why);
 };

@@ -14,8 +14,9 @@ struct prove_trial {
 	/* Arrays with room for PROVE_BLOCKS_MAX: the logarithms of the pairs that count. */
 	double advice[PROVE_BLOCKS_MAX], nothing[PROVE_BLOCKS_MAX];
 	size_t blocks;
-	size_t lost; /* runs of the candidate that did not count */
-	bool open;   /* not decided yet */
+	size_t lost;   /* runs of the candidate that did not count */
+	bool open;     /* not decided yet */
+	unsigned rank; /* with too little time for all: lower ones first */
 	struct prove_judgement judgement;
 	char *why; /* owned; of what is not possible or undecided; NULL: the numbers say it */
 };
@@ -52,5 +53,9 @@ bool prove_group_open(const struct prove_group *group);
 /* Close a trial: what is decided stays, else it is undecided or (no pair counted, `impossible`) not possible, for the
  * reason given, which is copied. Returns 0 or -ENOMEM. */
 int prove_trial_close(struct prove_trial *trial, bool impossible, const char *why);
+
+/* There is time for `fits` trials only: close the open ones of the highest rank, of equals the last, for the reason
+ * given, which is copied. Returns 0 or -ENOMEM. */
+int prove_group_trim(struct prove_group *group, size_t fits, const char *why);
 
 void prove_trial_clear(struct prove_trial *trial);

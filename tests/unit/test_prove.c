@@ -384,9 +384,33 @@ static void what_does_not_count_is_no_pair(void **state)
 	prove_trial_clear(&bad);
 }
 
+static void with_too_little_time_those_that_promise_most_are_kept(void **state)
+{
+	struct prove_trial trials[] = { { .open = true, .rank = 2 },
+					{ .open = true, .rank = 1 },
+					{ .open = false, .rank = 9 },
+					{ .open = true, .rank = 3 },
+					{ .open = true, .rank = 2 } };
+	struct prove_trial *all[] = { &trials[0], &trials[1], &trials[2], &trials[3], &trials[4] };
+	struct prove_group group = { .trials = all, .count = ARRAY_SIZE(all) };
+
+	(void)state;
+	assert_int_equal(prove_group_trim(&group, 4, "too short"), 0);
+	assert_null(trials[3].why);
+	assert_int_equal(prove_group_trim(&group, 2, "too short"), 0);
+	assert_true(trials[0].open && trials[1].open);
+	assert_false(trials[3].open || trials[4].open);
+	assert_string_equal(trials[4].why, "too short");
+	assert_int_equal(trials[3].judgement.verdict, PROVE_UNDECIDED);
+	assert_null(trials[2].why); /* decided before */
+	for (size_t i = 0; i < ARRAY_SIZE(trials); i++)
+		prove_trial_clear(&trials[i]);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(with_too_little_time_those_that_promise_most_are_kept),
 		cmocka_unit_test(a_median_is_in_the_middle),
 		cmocka_unit_test(the_signed_rank_test_is_exact),
 		cmocka_unit_test(the_interval_holds_the_median_as_often_as_it_says),

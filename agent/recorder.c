@@ -401,6 +401,24 @@ void recorder_stays(void)
 		recorder.process = NULL;
 }
 
+/*
+ * How many threads the program's next team would have: what omp_set_num_threads() left, which torch.set_num_threads()
+ * calls, also where no team was made. GNU's runtime alone: it reads a variable of the thread, also after its own end,
+ * where LLVM's would begin anew.
+ */
+static void note_team(struct agent_process *row)
+{
+	int (*get_max_threads)(void);
+	void *address;
+
+	if (!row->runtime_count || kernel_tid() != row->pid)
+		return;
+	address = search_alone("omp_get_max_threads", "GOMP_parallel", "__kmpc_fork_call");
+	memcpy(&get_max_threads, &address, sizeof(get_max_threads));
+	if (get_max_threads)
+		row->team_last = (uint32_t)get_max_threads();
+}
+
 void recorder_end(void)
 {
 	struct agent_process *const row = recorder.process;
@@ -410,6 +428,8 @@ void recorder_end(void)
 	recorder.ended = true;
 	note_changes(row);
 	search_each(see_library, NULL);
+	if (!recorder.quiet)
+		note_team(row);
 	(void)recorder_mask(row->pid, &row->last);
 	threads_end(recorder.quiet);
 	atomic_fetch_or(&row->flags, AGENT_EXITS);

@@ -116,6 +116,22 @@ static const ElfW(Sym) * find_sysv(const struct tables *tables, const char *name
 	return NULL;
 }
 
+static bool is_whole(const struct tables *tables)
+{
+	return tables->symbols && tables->strings && (tables->gnu_hash || tables->sysv_hash);
+}
+
+/* The address of a function in a library with whole tables; NULL: it has none of this name. */
+static void *find(const struct dl_phdr_info *info, const struct tables *tables, const char *name)
+{
+	const ElfW(Sym) *symbol = tables->gnu_hash ? find_gnu(tables, name) : find_sysv(tables, name);
+	void *address = symbol ? (void *)(info->dlpi_addr + symbol->st_value) : NULL;
+
+	if (address && (symbol->st_info & 15) == STT_GNU_IFUNC)
+		address = ((void *(*)(void))address)();
+	return address;
+}
+
 static int search_one(struct dl_phdr_info *info, size_t size, void *context)
 {
 	struct request *request = context;
@@ -127,20 +143,16 @@ static int search_one(struct dl_phdr_info *info, size_t size, void *context)
 		return 0;
 	}
 	tables = read_tables(info);
-	if (!tables.symbols || !tables.strings || (!tables.gnu_hash && !tables.sysv_hash))
+	if (!is_whole(&tables))
 		return 0;
 	for (size_t i = 0; i < request->count; i++) {
 		struct search *row = &request->rows[i];
-		const ElfW(Sym) * symbol;
 
 		if (row->address)
 			continue;
-		symbol = tables.gnu_hash ? find_gnu(&tables, row->name) : find_sysv(&tables, row->name);
-		if (!symbol)
+		row->address = find(info, &tables, row->name);
+		if (!row->address)
 			continue;
-		row->address = (void *)(info->dlpi_addr + symbol->st_value);
-		if ((symbol->st_info & 15) == STT_GNU_IFUNC)
-			row->address = ((void *(*)(void))row->address)();
 		row->path = info->dlpi_name;
 		request->left -= request->left > 0;
 	}
@@ -155,6 +167,36 @@ void search_all(struct search *rows, size_t count, bool behind_us)
 		request.left += !rows[i].address;
 	if (request.left)
 		(void)dl_iterate_phdr(search_one, &request);
+}
+
+struct alone {
+	const char *name, *with, *without;
+	void *address;
+	unsigned count;
+};
+
+static int see_alone(struct dl_phdr_info *info, size_t size, void *context)
+{
+	const struct tables tables = read_tables(info);
+	struct alone *alone = context;
+	void *address;
+
+	(void)size;
+	if (!is_whole(&tables) || !find(info, &tables, alone->with) || find(info, &tables, alone->without))
+		return 0;
+	address = find(info, &tables, alone->name);
+	if (!address)
+		return 0;
+	alone->address = address;
+	return ++alone->count > 1;
+}
+
+void *search_alone(const char *name, const char *with, const char *without)
+{
+	struct alone alone = { .name = name, .with = with, .without = without };
+
+	(void)dl_iterate_phdr(see_alone, &alone);
+	return alone.count == 1 ? alone.address : NULL;
 }
 
 struct owner {

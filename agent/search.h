@@ -18,6 +18,12 @@ struct search {
 /* Of all libraries in the loader's order, or of those behind the agent: the first that has each name not found yet. */
 void search_all(struct search *rows, size_t count, bool behind_us);
 
+/*
+ * The function `name` of the only library that has `with` and not `without`. NULL: none has it, or several do. Takes
+ * the loader's lock for a moment.
+ */
+void *search_alone(const char *name, const char *with, const char *without);
+
 /* The file of the library with this address, "" for the program, NULL for none. Takes no lock with glibc 2.35 or later.
  */
 const char *search_library(const void *address);

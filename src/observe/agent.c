@@ -119,6 +119,7 @@ static void take_numbers(const struct agent_process *row, struct observed_agent_
 	process->threads_left = row->threads_left;
 	process->not_flushing = row->not_flushing;
 	process->met_denormals = row->met_denormals;
+	process->team_last = row->team_last;
 	process->policy_first = row->policy_first;
 	process->policy_last = row->policy_last;
 }

@@ -51,6 +51,8 @@ struct observed_agent_process {
 	struct observed_agent_thread *threads; /* those that have a row */
 	size_t thread_count;
 
+	unsigned team_last; /* omp_get_max_threads() at its end; 0: not known */
+
 	int policy_first, policy_last; /* MPOL_*; AGENT_NO_POLICY: not known */
 };
 

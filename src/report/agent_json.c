@@ -106,6 +106,8 @@ static int add_threads(const struct observed_agent_process *process, json_t *obj
 	r |= json_object_set_new(object, "threads_left", json_integer(process->threads_left));
 	r |= json_object_set_new(object, "not_flushing", json_integer(process->not_flushing));
 	r |= json_object_set_new(object, "met_denormals", json_integer(process->met_denormals));
+	r |= json_object_set_new(object, "team_last",
+				 process->team_last ? json_integer(process->team_last) : json_null());
 	r |= json_object_set_new(object, "threads", threads);
 	r |= json_object_set_new(object, "runtimes", runtimes);
 	return r;

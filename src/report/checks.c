@@ -115,9 +115,13 @@ static enum verdict threads(const struct finding_input *in, const struct report 
 	const unsigned planned = in->instance->planned.threads;
 	unsigned count = 0;
 
+	text_add(&say->asked, "%u", planned);
+	if (!in->observation->looks) {
+		check_show(say, "the program is over");
+		return VERDICT_UNKNOWN;
+	}
 	for (size_t i = 0; i < in->main->thread_count; i++)
 		count += !in->main->threads[i].gone && thread_computes(in->observation, &in->main->threads[i]);
-	text_add(&say->asked, "%u", planned);
 	text_add(&say->seen, "%u", count);
 	check_show(say, "/proc/%d/task: %u of %zu threads computed in %llu ms", (int)in->main->pid, count,
 		   in->main->thread_count, (unsigned long long)in->window_ms);

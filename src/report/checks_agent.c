@@ -57,15 +57,21 @@ enum verdict check_written_binding(const struct finding_input *in, struct check_
 
 /*
  * The team of the only runtime that started threads, and the main thread. A team that grew twice started more: fewer
- * than planned, or more, is no proof.
+ * than planned, or more, is no proof; what the program says of its next team is.
  */
 enum verdict check_written_threads(const struct finding_input *in, struct check_say *say)
 {
 	const struct observed_agent_process *main = check_main(in);
 	const unsigned planned = in->instance->planned.threads;
 	const struct observed_agent_runtime *runtime = NULL;
-	unsigned count;
+	unsigned count, largest;
 
+	if (finding_lowered_team(in, main, &largest)) {
+		text_add(&say->seen, "%u", main->team_last);
+		check_show(say, "agent, process %d: at its end omp_get_max_threads() said %u", (int)main->pid,
+			   main->team_last);
+		return VERDICT_DIFFERS;
+	}
 	for (size_t i = 0; i < main->runtime_count; i++) {
 		if (runtime && main->runtimes[i].threads)
 			return VERDICT_UNKNOWN;

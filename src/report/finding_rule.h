@@ -100,6 +100,13 @@ bool finding_is_scribe(const struct finding_input *in, const struct observed_pre
  */
 bool finding_is_nested(const struct finding_input *in, struct finding_say *say);
 
+/*
+ * Would the program, as it ended, make smaller teams than planned, and has it never made one as large? `*ret_largest`:
+ * threads that one of its runtimes started at most.
+ */
+bool finding_lowered_team(const struct finding_input *in, const struct observed_agent_process *process,
+			  unsigned *ret_largest);
+
 /* The value of a variable in the main process's environment, or NULL. */
 const char *finding_variable(const struct finding_input *in, const char *name);
 

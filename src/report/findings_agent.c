@@ -176,6 +176,20 @@ static bool pinned(const struct finding_input *in, const struct observed_agent_p
 	       hwloc_bitmap_weight(in->instance->planned.mask_os) > 1;
 }
 
+static bool team_lowered(const struct finding_input *in, struct finding_say *say)
+{
+	const struct observed_agent_process *main = main_of(in);
+	unsigned largest;
+
+	if (!main || !finding_lowered_team(in, main, &largest))
+		return false;
+	text_add(&say->detail, "the program lowered its teams to %u thread%s where %u were planned", main->team_last,
+		 main->team_last == 1 ? "" : "s", in->instance->planned.threads);
+	finding_show(say, "agent, process %d: at its end omp_get_max_threads() said %u; its OpenMP runtime started %u",
+		     (int)main->pid, main->team_last, largest);
+	return true;
+}
+
 static bool children_pinned(const struct finding_input *in, struct finding_say *say)
 {
 	unsigned count = 0;
@@ -340,6 +354,12 @@ static const struct finding_rule rules[] = {
 	  .test = changed,
 	  .text = "the program, or a script that starts it, changed {}",
 	  .remedy = "look for setenv, os.environ, export, sched_setaffinity or taskset in the program" },
+	{ .id = "threads-fewer",
+	  .severity = SEVERITY_WARNING,
+	  .needs = NEEDS_PLAN | NEEDS_AGENT,
+	  .test = team_lowered,
+	  .text = "{}",
+	  .remedy = "look for omp_set_num_threads, torch.set_num_threads or num_threads in the program" },
 	{ .id = "children-pinned",
 	  .severity = SEVERITY_ERROR,
 	  .needs = NEEDS_PLAN | NEEDS_AGENT,

@@ -123,3 +123,16 @@ unsigned finding_waited_milli(const struct finding_input *in)
 	}
 	return sum;
 }
+
+bool finding_lowered_team(const struct finding_input *in, const struct observed_agent_process *process,
+			  unsigned *ret_largest)
+{
+	const unsigned planned = in->instance->planned.threads;
+	unsigned largest = 0;
+
+	for (size_t i = 0; i < process->runtime_count; i++)
+		largest = process->runtimes[i].threads > largest ? process->runtimes[i].threads : largest;
+	*ret_largest = largest;
+	return process->state == AGENT_ENDED && process->team_last && process->team_last < planned &&
+	       largest + 1 < planned;
+}

@@ -224,10 +224,16 @@ int gathered_close(struct gathered *gathered, const struct ended *ended, struct 
 	cleanup_report struct report *report = calloc(1, sizeof(*report));
 	int r = report ? report_judge(&in, ended->why, report) : -ENOMEM;
 
-	for (size_t i = 0; r == 0 && i < report->finding_count; i++)
+	/* A record tells of the whole run: it needs not be seen twice. */
+	for (size_t i = 0; r == 0 && i < report->finding_count; i++) {
+		report->findings[i].sight = SIGHT_ONCE;
 		r = take_finding(gathered, &report->findings[i]);
-	for (size_t i = 0; r == 0 && i < report->check_count; i++)
+	}
+	for (size_t i = 0; r == 0 && i < report->check_count; i++) {
+		report->checks[i].sight =
+			report->checks[i].verdict == VERDICT_DIFFERS ? SIGHT_ONCE : report->checks[i].sight;
 		r = take_last_check(gathered, &report->checks[i]);
+	}
 	return r < 0 ? err_nomem(err) : 0;
 }
 

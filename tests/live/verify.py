@@ -207,11 +207,13 @@ class Wrong(Verify):
         self.assertIn("not as required: instance 0: cpu-escaped", done.stderr)
 
     def test_fewer_threads_than_planned(self):
-        report, _ = self.report("--threads", "2", program=(PROBE, "1.6", "alone"))
-        self.assertNotEqual(self.verdicts(report)["threads"], "met")
-        threads = next(check for check in report["checks"] if check["check"] == "threads")
-        self.assertEqual(threads["asked"], "2")
-        self.assertIn(threads["seen"], ("0", "1"))
+        # Also of one that is over before anybody looks.
+        for seconds in ("1.6", "0.002"):
+            report, _ = self.report("--threads", "2", program=(PROBE, seconds, "alone"))
+            self.assertEqual(self.ids(report), {"threads-fewer"})
+            threads = next(check for check in report["checks"] if check["check"] == "threads")
+            self.assertEqual((threads["asked"], threads["seen"], threads["verdict"]), ("2", "1", "differs"))
+            self.assertEqual(self.run_it("--threads", "2", "--require", program=(PROBE, seconds, "alone")).returncode, 3)
 
     def test_a_preload_that_does_not_arrive(self):
         missing = os.path.join(self.folder, "libnone.so")
@@ -396,7 +398,8 @@ for epoch in range(3):
     def test_fewer_threads(self):
         report, _ = self.report("--threads", "2", program=(self.python, "-c",
                                                            "import torch; torch.set_num_threads(1)" + self.PROGRAM % 3))
-        self.assertNotEqual(self.verdicts(report)["threads"], "met")
+        self.assertEqual(self.verdicts(report)["threads"], "differs")
+        self.assertEqual(self.ids(report), {"threads-fewer"})
 
 
 if __name__ == "__main__":

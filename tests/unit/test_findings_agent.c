@@ -247,6 +247,23 @@ static void a_memory_policy(void **state)
 	scene_expect_nothing(&scene);
 }
 
+static void teams_that_the_program_made_smaller(void **state)
+{
+	(void)state;
+	scene.instances[0].planned.threads = THREADS + 1;
+	rows[0].team_last = THREADS + 1;
+	scene_expect_nothing(&scene);
+	/* It had one as large as planned before. */
+	rows[0].team_last = 1;
+	scene_expect_nothing(&scene);
+	rows[0].runtimes[0].threads = 1;
+	scene_expect(&scene, "threads-fewer", "lowered its teams to 1 thread where 4 were planned");
+	rows[0].runtime_count = 0;
+	scene_expect(&scene, "threads-fewer", "lowered its teams to 1 thread");
+	rows[0].state = AGENT_BECAME; /* of it the last is not known */
+	scene_expect_nothing(&scene);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -258,6 +275,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(who_answers, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(flushing, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_memory_policy, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(teams_that_the_program_made_smaller, set_up, tear_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -23,7 +23,9 @@ static const char *const planned[] = {
 	("FETTLE_PLAN=1;i=0/1;cpus=0-1;mask=0-1;pin=instance;mem=none;set=" WATCHED),
 	"OMP_NUM_THREADS=2",
 	"OMP_WAIT_POLICY=passive",
-	"GLIBC_TUNABLES=glibc.malloc.top_pad=131072",
+	/* As fettle's tuned glibc: plain glibc gives memory back and takes it again at each step, which scatters. */
+	"GLIBC_TUNABLES=glibc.malloc.mmap_threshold=1073741824:glibc.malloc.trim_threshold=4294967296:"
+	"glibc.malloc.top_pad=67108864",
 };
 
 static int fail(const char *what)

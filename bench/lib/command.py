@@ -61,11 +61,14 @@ class Bench:
         done = subprocess.run([self.fettle, "--version"], capture_output=True, text=True, check=False)
         return done.stdout.strip() or "fettle of unknown version"
 
-    def measure(self, title, contestants, columns, after=None):
-        """Sample, print the table, keep the samples. `after(samples)` may check them. Returns the samples."""
+    def measure(self, title, contestants, columns, after=None, times=1):
+        """
+        Sample, print the table, keep the samples. `after(samples)` may check them; of what is short and noisy `times` as
+        many rounds are run. Returns the samples.
+        """
         admitted, left_out = self.sampler.admit(contestants)
-        samples = self.sampler.interleave(admitted, self.options.rounds, self.options.seed,
-                                          Progress(title, self.options.rounds))
+        rounds = self.options.rounds * times
+        samples = self.sampler.interleave(admitted, rounds, self.options.seed, Progress(title, rounds))
         print(f"\n## {title}\n\n{report.markdown(samples, columns, left_out)}", flush=True)
         self.document["tables"].append({
             "title": title, "left_out": left_out, "samples": samples,

@@ -67,6 +67,14 @@ static void add_granted(const struct finding_input *in, hwloc_const_bitmap_t all
 		finding_list(&say->granted, allowed);
 }
 
+/* All threads together have not all CPUs of the plan that are there. */
+static bool is_narrower(const struct finding_input *in, hwloc_const_bitmap_t allowed)
+{
+	cleanup_bitmap hwloc_bitmap_t left = finding_cpus_left(in, in->instance->planned.mask_os);
+
+	return left && !hwloc_bitmap_isincluded(left, allowed);
+}
+
 static enum verdict cpu_binding(const struct finding_input *in, const struct report *report, struct check_say *say)
 {
 	cleanup_bitmap hwloc_bitmap_t granted = hwloc_bitmap_alloc(), seen = hwloc_bitmap_alloc();
@@ -95,6 +103,10 @@ static enum verdict cpu_binding(const struct finding_input *in, const struct rep
 		return VERDICT_DIFFERS;
 	if (found(in, report, "cpu-escaped")) {
 		check_show(say, "see cpu-escaped");
+		return VERDICT_DIFFERS;
+	}
+	if (all && known == all && found(in, report, "setting-changed") && is_narrower(in, granted)) {
+		check_show(say, "see setting-changed");
 		return VERDICT_DIFFERS;
 	}
 	if (known < all || !all) {

@@ -52,6 +52,13 @@ enum verdict check_written_binding(const struct finding_input *in, struct check_
 		return VERDICT_UNKNOWN;
 	finding_list(&say->seen, seen);
 	check_show(say, "agent: CPUs of %u threads of %zu processes, as they were last", known, agent->process_count);
+	for (size_t i = 0; inside && i < agent->process_count; i++) {
+		if (!finding_chose_cpus(in, &agent->processes[i]))
+			continue;
+		check_show(say, "agent, process %d: the program gave its main thread CPUs of its own",
+			   (int)agent->processes[i].pid);
+		return VERDICT_DIFFERS;
+	}
 	return inside ? VERDICT_MET : VERDICT_DIFFERS;
 }
 

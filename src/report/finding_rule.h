@@ -100,6 +100,16 @@ bool finding_is_scribe(const struct finding_input *in, const struct observed_pre
  */
 bool finding_is_nested(const struct finding_input *in, struct finding_say *say);
 
+/* What a set comes to on the CPUs that are there: the kernel itself narrows masks when some go. Owned by the caller;
+ * NULL: memory ran out. */
+hwloc_bitmap_t finding_cpus_left(const struct finding_input *in, hwloc_const_bitmap_t set);
+
+/*
+ * Has a main thread CPUs that the program chose, beside the plan's or some of them? Of other threads those that are
+ * outside have escaped, and pools that bind their workers to CPUs of the plan bind their own.
+ */
+bool finding_chose_cpus(const struct finding_input *in, const struct observed_agent_process *process);
+
 /*
  * Would the program, as it ended, make smaller teams than planned, and has it never made one as large? `*ret_largest`:
  * threads that one of its runtimes started at most.

@@ -31,18 +31,6 @@ static const struct observed_agent_process *main_of(const struct finding_input *
 	return same ? same : observed_agent_find(in->instance->agent, 0);
 }
 
-/* What the plan's mask comes to on the CPUs that are there: the kernel itself narrows masks when some go. */
-static hwloc_bitmap_t cut_to_machine(const struct finding_input *in, hwloc_const_bitmap_t set)
-{
-	hwloc_bitmap_t left = hwloc_bitmap_dup(set);
-
-	if (left && in->instance->cgroup.cpuset_os)
-		(void)hwloc_bitmap_and(left, left, in->instance->cgroup.cpuset_os);
-	if (left && in->observation->online_os)
-		(void)hwloc_bitmap_and(left, left, in->observation->online_os);
-	return left;
-}
-
 static void show_list(struct finding_say *say, const char *what, pid_t pid, hwloc_const_bitmap_t set, const char *by)
 {
 	cleanup_free char *list = cpulist_text(set);
@@ -112,24 +100,9 @@ static bool variables_changed(const struct finding_input *in, const struct obser
 	return count > 0;
 }
 
-/*
- * A main thread that the program bound itself, beside the plan's CPUs or to some of them. Of other threads those that
- * are outside have escaped, and pools that bind their workers to CPUs of the plan bind their own.
- */
-static bool choice_differs(const struct finding_input *in, const struct observed_agent_process *process,
-			   hwloc_const_bitmap_t mask)
-{
-	cleanup_bitmap hwloc_bitmap_t chosen = process->chosen_os ? cut_to_machine(in, process->chosen_os) : NULL;
-
-	if (!chosen || !process->choices || !process->last_os || !hwloc_bitmap_isequal(process->last_os, chosen) ||
-	    hwloc_bitmap_isequal(chosen, mask))
-		return false;
-	return !process->forked || !hwloc_bitmap_isincluded(chosen, mask);
-}
-
 static bool mask_changed(const struct finding_input *in, struct finding_say *say)
 {
-	cleanup_bitmap hwloc_bitmap_t mask = cut_to_machine(in, in->instance->planned.mask_os);
+	cleanup_bitmap hwloc_bitmap_t mask = finding_cpus_left(in, in->instance->planned.mask_os);
 	const char *comma = say->detail.length ? ", " : "";
 	unsigned count = 0;
 
@@ -140,7 +113,7 @@ static bool mask_changed(const struct finding_input *in, struct finding_say *say
 	if (in->instance->planned.pin == PIN_NONE || finding_is_nested(in, say))
 		return false;
 	for (const struct observed_agent_process *process = next(in, NULL); process; process = next(in, process)) {
-		if (!choice_differs(in, process, mask))
+		if (!finding_chose_cpus(in, process))
 			continue;
 		count++;
 		show_list(say, "it gave a thread CPUs", process->pid, process->chosen_os, process->chooser);

@@ -124,6 +124,28 @@ unsigned finding_waited_milli(const struct finding_input *in)
 	return sum;
 }
 
+hwloc_bitmap_t finding_cpus_left(const struct finding_input *in, hwloc_const_bitmap_t set)
+{
+	hwloc_bitmap_t left = hwloc_bitmap_dup(set);
+
+	if (left && in->instance->cgroup.cpuset_os)
+		(void)hwloc_bitmap_and(left, left, in->instance->cgroup.cpuset_os);
+	if (left && in->observation->online_os)
+		(void)hwloc_bitmap_and(left, left, in->observation->online_os);
+	return left;
+}
+
+bool finding_chose_cpus(const struct finding_input *in, const struct observed_agent_process *process)
+{
+	cleanup_bitmap hwloc_bitmap_t mask = finding_cpus_left(in, in->instance->planned.mask_os);
+	cleanup_bitmap hwloc_bitmap_t chosen = process->chosen_os ? finding_cpus_left(in, process->chosen_os) : NULL;
+
+	if (!mask || !chosen || !process->choices || !process->last_os ||
+	    !hwloc_bitmap_isequal(process->last_os, chosen) || hwloc_bitmap_isequal(chosen, mask))
+		return false;
+	return !process->forked || !hwloc_bitmap_isincluded(chosen, mask);
+}
+
 bool finding_lowered_team(const struct finding_input *in, const struct observed_agent_process *process,
 			  unsigned *ret_largest)
 {

@@ -17,18 +17,6 @@ static bool binds_by_wish(const struct finding_input *in)
 	return false;
 }
 
-/* What the plan's mask comes to on the CPUs that are there: the kernel itself narrows masks when some go. */
-static hwloc_bitmap_t mask_left(const struct finding_input *in)
-{
-	hwloc_bitmap_t left = hwloc_bitmap_dup(in->instance->planned.mask_os);
-
-	if (left && in->instance->cgroup.cpuset_os)
-		(void)hwloc_bitmap_and(left, left, in->instance->cgroup.cpuset_os);
-	if (left && in->observation->online_os)
-		(void)hwloc_bitmap_and(left, left, in->observation->online_os);
-	return left;
-}
-
 /*
  * Fettle gave every thread the instance's CPUs; one that has fewer now was bound by the program. Of all threads only
  * the main one counts, which started with them: pools bind their workers (ONNX Runtime's does), and those are theirs.
@@ -36,7 +24,7 @@ static hwloc_bitmap_t mask_left(const struct finding_input *in)
  */
 static bool mask_changed(const struct finding_input *in, struct finding_say *say)
 {
-	cleanup_bitmap hwloc_bitmap_t left = mask_left(in);
+	cleanup_bitmap hwloc_bitmap_t left = finding_cpus_left(in, in->instance->planned.mask_os);
 	struct thread_walk walk = { 0 };
 	unsigned count = 0, now = 0;
 

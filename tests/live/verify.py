@@ -215,6 +215,15 @@ class Wrong(Verify):
             self.assertEqual((threads["asked"], threads["seen"], threads["verdict"]), ("2", "1", "differs"))
             self.assertEqual(self.run_it("--threads", "2", "--require", program=(PROBE, seconds, "alone")).returncode, 3)
 
+    def test_cpus_that_the_program_chose_itself(self):
+        for seconds in ("1.6", "0"):
+            program = (sys.executable, "-c", f"import os, time; os.sched_setaffinity(0, {{{CPUS[0]}}}); "
+                       f"end = time.monotonic() + {seconds}\nwhile time.monotonic() < end: pass")
+            report, _ = self.report("--cpus", f"{CPUS[0]},{CPUS[1]}", program=program)
+            self.assertIn("setting-changed", self.ids(report))
+            self.assertEqual(self.verdicts(report)["cpu-binding"], "differs")
+            self.assertEqual(self.run_it("--cpus", f"{CPUS[0]},{CPUS[1]}", "--require", program=program).returncode, 3)
+
     def test_a_preload_that_does_not_arrive(self):
         missing = os.path.join(self.folder, "libnone.so")
         report, _ = self.report("--set", f"LD_PRELOAD={missing}", program=(PROBE, "0.6"))

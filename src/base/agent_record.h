@@ -21,7 +21,6 @@
 #define AGENT_RECORD_MAGIC "fettle\1"
 #define AGENT_RECORD_FIELD "rec="
 #define AGENT_RECORD_NAME  "fettle-agent-" /* of the memory, before the cookie */
-
 enum {
 	AGENT_RECORD_VERSION = 2,
 	AGENT_COOKIE_DIGITS = 16,
@@ -111,8 +110,7 @@ struct agent_process {
 	char malloc_owner[AGENT_PATH], gomp_owner[AGENT_PATH], kmpc_owner[AGENT_PATH]; /* of all code, at the start */
 	_Atomic uint32_t runtime_count;
 	struct agent_runtime runtimes[AGENT_RUNTIMES]; /* that were mapped, in the order they were noticed */
-	/* omp_get_max_threads() of the main thread at its end, of the only GNU runtime; 0: not asked. */
-	_Atomic uint32_t team_last;
+	_Atomic uint32_t team_last; /* omp_get_max_threads() of the only GNU runtime at its end; 0: not asked */
 
 	int32_t policy_first, policy_last; /* MPOL_* of the main thread; AGENT_NO_POLICY: not asked */
 };

@@ -26,7 +26,7 @@ class Recommender(nn.Module):
         self.dense = mlp(13, 512, 256, width)
         self.tables = nn.ModuleList(nn.EmbeddingBag(rows, width, mode="sum") for _ in range(tables))
         pairs = (tables + 1) * tables // 2
-        self.top = mlp(width + pairs, 512, 256, 1)
+        self.top = nn.Sequential(mlp(width + pairs, 512, 256), nn.Linear(256, 1), nn.Sigmoid())
         self.register_buffer("pairs", torch.tril_indices(tables + 1, tables + 1, offset=-1))
 
     def forward(self, dense, sparse):

@@ -5,10 +5,15 @@
 import argparse
 import json
 import statistics
+import sys
 import time
 
 import torch
-from transformers import BertConfig, BertModel
+
+try:
+    from transformers import BertConfig, BertModel
+except ImportError as error:
+    sys.exit(f"bert.py needs the package transformers: {error}")
 
 
 def main():

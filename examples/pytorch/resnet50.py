@@ -5,10 +5,15 @@
 import argparse
 import json
 import statistics
+import sys
 import time
 
 import torch
-from transformers import ResNetConfig, ResNetForImageClassification
+
+try:
+    from transformers import ResNetConfig, ResNetForImageClassification
+except ImportError as error:
+    sys.exit(f"resnet50.py needs the package transformers: {error}")
 
 
 def main():

@@ -21,9 +21,11 @@ QUICK = {
     "elementwise.py": [*STEPS, "--batch", "1"],
     "resnet50.py": [*STEPS, "--batch", "1", "--size", "64"],
     "unet.py": [*STEPS, "--batch", "1", "--size", "64", "--width", "8"],
+    "wav2vec2.py": [*STEPS, "--seconds", "0.25"],
 }
 FIELDS = {"model", "batch", "ms_median", "items_per_s", "threads", "checksum"}
-NEEDS = {"bert.py": "transformers", "resnet50.py": "transformers"}
+NEEDS = {"bert.py": "transformers", "resnet50.py": "transformers",
+         "wav2vec2.py": "transformers"}
 
 # One interpreter for all of them: importing PyTorch and transformers takes longer than they do.
 ALL = """

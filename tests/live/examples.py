@@ -19,6 +19,7 @@ QUICK = {
     "bert.py": [*STEPS, "--batch", "1", "--length", "8"],
     "dlrm.py": [*STEPS, "--batch", "64", "--tables", "4"],
     "elementwise.py": [*STEPS, "--batch", "1"],
+    "llama.py": [*STEPS, "--layers", "1", "--prompt", "4"],
     "resnet50.py": [*STEPS, "--batch", "1", "--size", "64"],
     "unet.py": [*STEPS, "--batch", "1", "--size", "64", "--width", "8"],
     "wav2vec2.py": [*STEPS, "--seconds", "0.25"],

@@ -21,12 +21,14 @@ QUICK = {
     "elementwise.py": [*STEPS, "--batch", "1"],
     "llama.py": [*STEPS, "--layers", "1", "--prompt", "4"],
     "resnet50.py": [*STEPS, "--batch", "1", "--size", "64"],
+    "training.py": ["--iterations", "12", "--warmup", "1", "--batch", "16", "--size", "16"],
     "unet.py": [*STEPS, "--batch", "1", "--size", "64", "--width", "8"],
     "wav2vec2.py": [*STEPS, "--seconds", "0.25"],
 }
 FIELDS = {"model", "batch", "ms_median", "items_per_s", "threads", "checksum"}
 NEEDS = {"bert.py": "transformers", "resnet50.py": "transformers",
          "wav2vec2.py": "transformers"}
+TOLERANCE = {"training.py": 1e-2}  # of the checksum, elsewhere 1e-5: rounding goes into each step's weights
 
 # One interpreter for all of them: importing PyTorch and transformers takes longer than they do.
 ALL = """
@@ -65,7 +67,8 @@ class Examples(unittest.TestCase):
         with tempfile.TemporaryDirectory() as cache:
             helped = self.told(python, scripts, self.fettle, "run", "-q", "--", XDG_CACHE_HOME=cache)
         for script, said in helped.items():
-            self.assertTrue(math.isclose(said["checksum"], bare[script]["checksum"], rel_tol=1e-5), (said, bare[script]))
+            self.assertTrue(math.isclose(said["checksum"], bare[script]["checksum"], rel_tol=TOLERANCE.get(script, 1e-5)),
+                            (said, bare[script]))
 
     def test_none_is_left_out(self):
         scripts = {name for name in os.listdir(self.folder) if name.endswith(".py")}

@@ -17,6 +17,7 @@ import common
 STEPS = ["--iterations", "2", "--warmup", "1"]
 QUICK = {
     "bert.py": [*STEPS, "--batch", "1", "--length", "8"],
+    "dataloader.py": [*STEPS, "--batch", "2", "--size", "32"],
     "dlrm.py": [*STEPS, "--batch", "64", "--tables", "4"],
     "elementwise.py": [*STEPS, "--batch", "1"],
     "llama.py": [*STEPS, "--layers", "1", "--prompt", "4"],

@@ -22,6 +22,7 @@ QUICK = {
     "elementwise.py": [*STEPS, "--batch", "1"],
     "llama.py": [*STEPS, "--layers", "1", "--prompt", "4"],
     "resnet50.py": [*STEPS, "--batch", "1", "--size", "64"],
+    "shapes.py": [*STEPS, "--shapes", "20"],
     "training.py": ["--iterations", "12", "--warmup", "1", "--batch", "16", "--size", "16"],
     "unet.py": [*STEPS, "--batch", "1", "--size", "64", "--width", "8"],
     "wav2vec2.py": [*STEPS, "--seconds", "0.25"],

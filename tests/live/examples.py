@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The scripts of examples/pytorch in small: each runs and says what it is to say, and under fettle it computes the same.
 
-examples.py FETTLE FOLDER    FOLDER holds the scripts; PyTorch is that of the interpreter FETTLE_TEST_PYTHON names
+examples.py FETTLE FOLDER    FOLDER holds the scripts; PyTorch is that of the interpreter FETTLE_TEST_PYTHON names, ONNX
+                             Runtime that of FETTLE_TEST_POOLS; each is skipped where there is none
 """
 import json
 import math
@@ -27,9 +28,11 @@ QUICK = {
     "unet.py": [*STEPS, "--batch", "1", "--size", "64", "--width", "8"],
     "wav2vec2.py": [*STEPS, "--seconds", "0.25"],
 }
+ONNX = {"onnx_runtime.py": [*STEPS, "--batch", "1", "--size", "32"]}
 FIELDS = {"model", "batch", "ms_median", "items_per_s", "threads", "checksum"}
 NEEDS = {"bert.py": "transformers", "resnet50.py": "transformers",
-         "wav2vec2.py": "transformers"}
+         "wav2vec2.py": "transformers",
+         "onnx_runtime.py": "onnxruntime"}
 TOLERANCE = {"training.py": 1e-2}  # of the checksum, elsewhere 1e-5: rounding goes into each step's weights
 
 # One interpreter for all of them: importing PyTorch and transformers takes longer than they do.
@@ -74,10 +77,13 @@ class Examples(unittest.TestCase):
 
     def test_none_is_left_out(self):
         scripts = {name for name in os.listdir(self.folder) if name.endswith(".py")}
-        self.assertEqual(scripts, set(QUICK))
+        self.assertEqual(scripts, set(QUICK) | set(ONNX))
 
     def test_pytorch(self):
         self.check(self.python("FETTLE_TEST_PYTHON", "import torch, transformers"), QUICK)
+
+    def test_onnx_runtime(self):
+        self.check(self.python("FETTLE_TEST_POOLS", "import numpy, onnxruntime"), ONNX)
 
     def test_a_missing_package_is_one_line(self):
         python = self.python("FETTLE_TEST_PYTHON", "import torch")

@@ -279,6 +279,17 @@ static enum onednn_line_type operation_of(struct onednn_span word, struct onednn
 	return ONEDNN_LINE_CREATE;
 }
 
+/* oneDNN 2 says which form of a descriptor it was given: "pooling_v2", "softmax_v2". The primitive is the same. */
+static struct onednn_span without_version(struct onednn_span kind)
+{
+	static const char version[] = "_v2";
+	const size_t length = sizeof(version) - 1;
+
+	if (kind.length > length && memcmp(kind.at + kind.length - length, version, length) == 0)
+		kind.length -= length;
+	return kind;
+}
+
 /* The fields of a creation or an execution. False: the line is not whole. */
 static bool read_fields(const struct onednn_span *fields, size_t count, const struct onednn_template *template,
 			struct onednn_line *line)
@@ -289,6 +300,7 @@ static bool read_fields(const struct onednn_span *fields, size_t count, const st
 		return false;
 	for (size_t f = 0; f < ONEDNN_FIELD_COUNT; f++)
 		line->field[f] = fields[template->at[f]];
+	line->field[ONEDNN_KIND] = without_version(line->field[ONEDNN_KIND]);
 	if (!is_name(line->field[ONEDNN_KIND]) || !line->field[ONEDNN_IMPLEMENTATION].length ||
 	    (!onednn_span_begins(line->field[ONEDNN_ENGINE], "cpu") &&
 	     !onednn_span_begins(line->field[ONEDNN_ENGINE], "gpu")) ||

@@ -67,6 +67,19 @@ static void every_version_says_the_same(void **state)
 	}
 }
 
+static void the_form_of_a_descriptor_is_no_part_of_the_kind(void **state)
+{
+	const struct onednn_line line =
+		parsed("onednn_verbose,exec,cpu,pooling_v2,jit:avx512_core,forward_inference,"
+		       "src_f32::blocked:acdb:f0 dst_f32::blocked:acdb:f0 ws_undef::undef::f0,,alg:pooling_max,"
+		       "mb2ic64_ih112oh56kh3sh2dh0ph1_iw112ow56kw3sw2dw0pw1,27.5");
+
+	(void)state;
+	assert_int_equal(line.type, ONEDNN_LINE_EXEC);
+	assert_true(onednn_span_is(line.field[ONEDNN_KIND], "pooling"));
+	assert_true(onednn_traits(&line) & ONEDNN_CHANNELS_LAST);
+}
+
 static void what_is_not_about_a_primitive_is_told_apart(void **state)
 {
 	static const struct {
@@ -328,6 +341,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_version_says_the_same),
+		cmocka_unit_test(the_form_of_a_descriptor_is_no_part_of_the_kind),
 		cmocka_unit_test(what_is_not_about_a_primitive_is_told_apart),
 		cmocka_unit_test(a_template_says_where_fields_are),
 		cmocka_unit_test(numbers_are_taken_whole),

@@ -15,7 +15,8 @@
 
 enum { STEPS_MAX = 100000 };
 
-static const struct model *const models[] = { &model_cnn, &model_attention, &model_speech, &model_decay };
+static const struct model *const models[] = { &model_cnn, &model_attention, &model_speech, &model_decay,
+					      &model_product };
 enum { MODELS = sizeof(models) / sizeof(models[0]) };
 
 struct orders {
@@ -130,7 +131,7 @@ static _Noreturn void usage(int code)
 	FILE *out = code ? stderr : stdout;
 
 	(void)fputs("usage: fettle-workload [--layout plain|channels-last|blocked] [--bf16] [--seconds S | --steps N]\n"
-		    "                       [--check] [--quiet] [cnn|attention|speech|decay]\n\n",
+		    "                       [--check] [--quiet] [cnn|attention|speech|decay|product]\n\n",
 		    out);
 	for (size_t i = 0; i < MODELS; i++)
 		(void)fprintf(out, "  %-10s %s\n", models[i]->name, models[i]->about);

@@ -16,4 +16,4 @@ struct model {
 	struct tensor (*step)(struct net *net, void *state, unsigned step);
 };
 
-extern const struct model model_cnn, model_attention, model_speech, model_decay;
+extern const struct model model_cnn, model_attention, model_speech, model_decay, model_product;

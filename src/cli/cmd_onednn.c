@@ -7,6 +7,7 @@
 #include "cli/colour.h"
 #include "cli/onednn_text.h"
 #include "cli/output.h"
+#include "cli/peak.h"
 #include "cli/profile.h"
 #include "onednn/advice.h"
 
@@ -30,11 +31,29 @@ const struct option *onednn_plan_option(const struct invocation *invocation, con
 	return NULL;
 }
 
+/* A number of GFLOP/s; false: it is none. */
+static bool peak_number(const char *text, double *ret_number)
+{
+	char *end;
+	const double number = strtod(text, &end);
+
+	if (end == text || *end || !(number > 0) || number > 1e9)
+		return false;
+	*ret_number = number;
+	return true;
+}
+
 int onednn_check_options(const struct options *options, struct err *err)
 {
+	double number;
+
 	if (options->capacity > ONEDNN_CAPACITY_MAX)
 		return err_set(err, -EINVAL, "--capacity %u: oneDNN's limit is %d", options->capacity,
 			       ONEDNN_CAPACITY_MAX);
+	if (options->peak && strcmp(options->peak, "here") != 0 && strcmp(options->peak, "none") != 0 &&
+	    !peak_number(options->peak, &number))
+		return err_set(err, -EINVAL, "option '--peak': '%s' is neither here, none, nor a number of GFLOP/s",
+			       options->peak);
 	if (options->folded && options->output && strcmp(options->folded, options->output) == 0)
 		return err_set(err, -EINVAL, "options '--folded' and '--output' name the same file '%s'",
 			       options->folded);
@@ -94,6 +113,24 @@ static int save_profile(const struct onednn_advice *advice, const char *name, st
 	return r;
 }
 
+/* --peak. Not to be had is no failure where nobody asked for it. */
+static int find_peak(const struct onednn_profile *profile, const char *asked, bool ran_here, double *ret_gflops,
+		     struct err *err)
+{
+	double number = 0;
+	int r;
+
+	if (asked && peak_number(asked, &number)) {
+		*ret_gflops = number;
+		return 0;
+	}
+	/* Each of several at once has its part of the processor, and nothing says which. */
+	if (asked ? strcmp(asked, "here") != 0 : !ran_here || profile->streams > 1)
+		return 0;
+	r = peak_measure(ret_gflops, err);
+	return r < 0 && r != -ENOMEM && !asked ? 0 : r;
+}
+
 int onednn_tell(const struct invocation *invocation, struct onednn_profile *profile, unsigned capacity,
 		const char *flags, bool to_stderr)
 {
@@ -104,6 +141,7 @@ int onednn_tell(const struct invocation *invocation, struct onednn_profile *prof
 	struct err err = { 0 };
 
 	if (onednn_profile_end(profile, &err) < 0 ||
+	    find_peak(profile, options->peak, to_stderr, &profile->peak_gflops, &err) < 0 ||
 	    onednn_advise(profile, options->capacity ? options->capacity : capacity, flags, &advice, &err) < 0 ||
 	    (options->folded && write_folded(profile, options->folded, &err) < 0) ||
 	    (options->save && save_profile(&advice, options->save, &err) < 0))

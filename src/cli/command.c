@@ -61,8 +61,10 @@ static const struct option onednn_rows[] = {
 	  .offset = offsetof(struct options, save) },
 	{ "keep", "FILE", "with 'run': also write oneDNN's lines to FILE", OPTION_FILE,
 	  .offset = offsetof(struct options, keep) },
+	{ "peak", "WORD", "compare with GFLOP/s measured here (default with 'run'), a number of them, or none",
+	  OPTION_TEXT, .offset = offsetof(struct options, peak) },
 };
-static const struct option_table onednn_options = { "oneDNN", onednn_rows, 5 };
+static const struct option_table onednn_options = { "oneDNN", onednn_rows, 6 };
 
 static const struct option prove_rows[] = {
 	{ "metric", "REGEX", "what counts: the number in its (...), not the wall time", OPTION_TEXT,

@@ -54,14 +54,24 @@ static void add_head(const struct onednn_profile *profile, struct text *text)
 	text_add(text, "\n");
 }
 
+static void add_of_peak(const struct onednn_profile *profile, const struct onednn_row *row, struct text *text)
+{
+	if (profile->peak_gflops <= 0)
+		return;
+	if (row->flop_ms > 0)
+		text_add(text, " %6.1f %%", 100 * row->flop / row->flop_ms / 1e6 / profile->peak_gflops);
+	else
+		text_add(text, " %8s", "-");
+}
+
 static void add_rows(const struct onednn_profile *profile, const struct colour *colour, struct text *text)
 {
 	if (!profile->executions)
 		return;
 	text_add(text, "\n");
 	add_heading("Time by kind and implementation", colour, text);
-	text_add(text, "%s   share         ms     calls  created  GFLOP/s  kind, implementation%s\n", colour->dim,
-		 colour->off);
+	text_add(text, "%s   share         ms     calls  created  GFLOP/s  %skind, implementation%s\n", colour->dim,
+		 profile->peak_gflops > 0 ? "of peak  " : "", colour->off);
 	for (size_t i = 0; i < profile->row_count; i++) {
 		const struct onednn_row *row = &profile->rows[i];
 
@@ -73,6 +83,7 @@ static void add_rows(const struct onednn_profile *profile, const struct colour *
 			text_add(text, " %8.1f", row->flop / row->flop_ms / 1e6);
 		else
 			text_add(text, " %8s", "-");
+		add_of_peak(profile, row, text);
 		text_add(text, "  ");
 		add_words(row->kind, strlen(row->kind), 24, text);
 		text_add(text, " ");

@@ -56,6 +56,7 @@ struct options {
 	const char *save;   /* plan, onednn */
 	const char *folded; /* onednn */
 	const char *keep;   /* onednn run */
+	const char *peak;   /* onednn */
 	unsigned top, capacity;
 	bool has_emit; /* plan: --emit given */
 	enum emit_kind emit;

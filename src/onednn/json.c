@@ -45,6 +45,10 @@ static json_t *row_to_json(const struct onednn_profile *profile, const struct on
 	r |= json_object_set_new(object, "create_ms", json_real(row->create_ms));
 	r |= json_object_set_new(object, "gflops",
 				 row->flop_ms > 0 ? json_real(row->flop / row->flop_ms / 1e6) : json_null());
+	r |= json_object_set_new(object, "of_peak",
+				 row->flop_ms > 0 && profile->peak_gflops > 0
+					 ? json_real(row->flop / row->flop_ms / 1e6 / profile->peak_gflops)
+					 : json_null());
 	return finish(object, r);
 }
 
@@ -220,6 +224,8 @@ json_t *onednn_to_json(const struct onednn_profile *profile, const struct onednn
 				 json_pack("{s:o, s:o, s:o, s:o}", "executions", counted(profile->executions),
 					   "exec_ms", json_real(profile->times.all), "creations",
 					   counted(profile->creations), "create_ms", json_real(profile->create_ms)));
+	r |= profile->peak_gflops > 0 ? json_object_set_new(object, "peak_gflops", json_real(profile->peak_gflops))
+				      : set_unknown(object, "peak_gflops", unknown, "peak_gflops");
 	r |= json_object_set_new(object, "time", rows_to_json(profile));
 	r |= json_object_set_new(object, "shapes", shapes_to_json(profile, shapes));
 	r |= set_shares(object, profile, unknown);

@@ -45,8 +45,9 @@ struct onednn_profile {
 	uint64_t forgotten; /* primitives, to make room for others: `distinct` is too large by what came back */
 	uint64_t distinct;  /* primitives created */
 	uint64_t kept; /* executions for which nobody asked oneDNN: the program kept the primitive; of creations told */
-	bool nested_shown; /* the stream has creations inside others */
-	bool failed;       /* memory ran out */
+	double peak_gflops; /* what the processor was seen to reach, for whoever reads on; 0: not known */
+	bool nested_shown;  /* the stream has creations inside others */
+	bool failed;        /* memory ran out */
 };
 
 /* Begin. The caller hands it to onednn_profile_free(). NULL: memory ran out. */

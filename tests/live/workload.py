@@ -4,14 +4,16 @@
 
 workload.py FETTLE [WORKLOAD]      WORKLOAD: the helper; without it fettle was built without oneDNN
 """
+import json
 import re
 import subprocess
 import sys
+import tempfile
 import unittest
 
 from common import untuned
 
-MODELS = ("cnn", "attention", "speech", "decay")
+MODELS = ("cnn", "attention", "speech", "decay", "product")
 LAYOUTS = ("plain", "channels-last", "blocked")
 
 
@@ -47,6 +49,19 @@ class Workload(unittest.TestCase):
         self.assertTrue(0 < self.checksum("decay") < 1.2e-38)
         told = self.run_it(self.fettle, "run", "-q", "--flush-denormals", "--demo", "--", "--steps", "1", "--quiet", "decay")
         self.assertTrue(told.rstrip().endswith("checksum 0"), told)
+
+    def test_its_stream_is_taken_out_whole_and_held_against_the_peak(self):
+        for model in MODELS:
+            with tempfile.TemporaryDirectory(prefix="fettle-stream-") as folder:
+                told = self.run_it(self.fettle, "onednn", "run", "--json", "--output", folder + "/told", "--", self.program,
+                                   "--steps", "1", model)
+                with open(folder + "/told", encoding="utf-8") as file:
+                    stream = json.load(file)
+            self.assertEqual([line.split()[0] for line in told.splitlines()], ["step", model + ":"])
+            self.assertEqual(stream["cut_lines"], 0)
+            self.assertGreater(stream["peak_gflops"], 0.1)
+            shares = [row["of_peak"] for row in stream["time"] if row["of_peak"] is not None]
+            self.assertTrue(shares and max(shares) < 3, shares)  # of a busy machine, twice
 
     def test_every_step_is_told(self):
         told = self.run_it(self.fettle, "run", "-q", "--demo", "--", "--steps", "3", "attention")

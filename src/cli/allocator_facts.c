@@ -5,9 +5,8 @@
 #include "base/err.h"
 #include "base/sysroot.h"
 #include "cli/decide.h"
-#include "cli/seen.h"
+#include "cli/framework_facts.h"
 #include "machine/machine.h"
-#include "target/framework.h"
 #include "target/malloc_thresholds.h"
 #include "target/target.h"
 
@@ -68,14 +67,6 @@ static int find_library(struct decision *decision, const char *word, struct err 
 	return 0;
 }
 
-/* Python, or what stands in front of it: env, and the shell scripts of pip and pyenv. */
-static bool may_be_python(const struct target *target)
-{
-	const char *name = tree_name(target->interpreter);
-
-	return target->script || python_is(name) || strcmp(name, "env") == 0;
-}
-
 /*
  * Is a library worth its time unasked? What starts small and computes nothing would only pay for it: `true` takes six
  * times as long. Without a program anything may come.
@@ -83,17 +74,13 @@ static bool may_be_python(const struct target *target)
 static int find_worth(char *const *words, struct decision *decision, bool *ret_worth, struct err *err)
 {
 	const struct target *target = decision->target;
-	cleanup_seen struct seen seen = SEEN_INIT;
 	int r;
 
 	*ret_worth = !target || target_may_compute(target);
-	if (*ret_worth || target->links_malloc || !may_be_python(target))
+	if (*ret_worth || target->links_malloc)
 		return 0;
-	r = seen_init(decision, words, &seen, err);
-	if (r == 0)
-		r = framework_find(&seen.request, decision->cache_folder, &decision->framework, err);
-	decision->workload.framework = decision->framework;
-	*ret_worth = decision->framework != NULL;
+	r = framework_facts_find(words, decision, err);
+	*ret_worth = decision->framework.name != NULL;
 	return r;
 }
 
@@ -120,7 +107,7 @@ int allocator_facts_find(char *const *words, struct decision *decision, struct e
 		r = find_library(decision, word, err);
 	if (r < 0)
 		return r;
-	if (!workload->malloc_library.path && target && (worth || may_be_python(target)))
+	if (!workload->malloc_library.path && target && (worth || framework_may_be_there(target)))
 		workload->malloc_threshold_capped = malloc_threshold_is_capped(target->loader);
 	return 0;
 }

@@ -179,7 +179,7 @@ void decision_clear(struct decision *decision)
 	machine_free(decision->machine);
 	free(decision->agent);
 	free(decision->cache_folder);
-	free(decision->framework);
+	framework_clear(&decision->framework);
 	malloc_library_clear(&decision->malloc_library);
 	openmp_found_clear(&decision->openmp);
 	*decision = (struct decision){ .machine = NULL };

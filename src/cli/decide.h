@@ -6,6 +6,7 @@
 #pragma once
 
 #include "plan/workload.h"
+#include "target/framework.h"
 #include "target/malloc_library.h"
 
 #include <stdbool.h>
@@ -22,8 +23,9 @@ struct decision {
 	struct machine *machine;
 	struct target *target; /* NULL: no program named, or it was not found */
 	char *agent;
-	char *cache_folder; /* NULL: nothing is remembered */
-	char *framework;    /* in the program's Python environment; NULL: none, or nobody looked */
+	char *cache_folder;         /* NULL: nothing is remembered */
+	struct framework framework; /* in the program's Python environment; empty: none, or nobody looked */
+	bool framework_looked_for;
 	struct malloc_library malloc_library;
 	struct openmp_found openmp;    /* which OpenMP runtimes there are; empty unless it was looked for */
 	const struct options *options; /* borrowed; set with the workload */

@@ -13,8 +13,29 @@
 
 static const char kind_of_file[] = "framework";
 
+void framework_clear(struct framework *framework)
+{
+	free(framework->name);
+	free(framework->closed);
+	*framework = (struct framework){ .name = NULL };
+}
+
+/* Copies of both. */
+static int fill(const char *name, const char *closed, struct framework *ret_framework)
+{
+	cleanup_framework struct framework framework = { .name = name ? strdup(name) : NULL,
+							 .closed = closed ? strdup(closed) : NULL };
+
+	if ((name && !framework.name) || (closed && !framework.closed))
+		return -ENOMEM;
+	*ret_framework = framework;
+	framework = (struct framework){ .name = NULL };
+	return 0;
+}
+
 /* `packages_root`: the packages are looked for below it; else what `request` says. */
-static int search(const struct libraries_request *request, const struct sysroot *packages_root, char **ret_framework)
+static int search(const struct libraries_request *request, const struct sysroot *packages_root,
+		  struct framework *ret_framework)
 {
 	cleanup_program struct program program = { .path = NULL };
 	cleanup_python struct python *python = NULL;
@@ -34,33 +55,35 @@ static int search(const struct libraries_request *request, const struct sysroot 
 		r = packages_framework(packages_root, python, &name);
 	if (r < 0)
 		return r;
-	*ret_framework = name ? strdup(name) : NULL;
-	return name && !*ret_framework ? -ENOMEM : 0;
+	return fill(name, python->closed, ret_framework);
 }
 
-static int recall(const struct sysroot *root, const char *folder, const char *key, char **ret_framework)
+static int recall(const struct sysroot *root, const char *folder, const char *key, struct framework *ret_framework)
 {
 	cleanup_answer struct answer answer = { .at = NULL };
-	cleanup_free char *framework = NULL;
+	cleanup_framework struct framework framework = { .name = NULL };
 	int r = answer_recall(root, folder, kind_of_file, key, &answer);
 
 	if (r < 0)
 		return r;
-	framework = answer_get_copy(&answer);
+	framework.name = answer_get_copy(&answer);
+	framework.closed = answer_get_copy(&answer);
 	r = answer_end(&answer);
-	if (r == 0)
-		*ret_framework = TAKE(framework);
-	return r;
+	if (r < 0)
+		return r;
+	*ret_framework = framework;
+	framework = (struct framework){ .name = NULL };
+	return 0;
 }
 
-int framework_find(const struct libraries_request *request, const char *cache_folder, char **ret_framework,
+int framework_find(const struct libraries_request *request, const char *cache_folder, struct framework *ret_framework,
 		   struct err *err)
 {
 	cleanup_free char *key = cache_folder ? libraries_key(request) : NULL;
 	cleanup_answer_watch struct answer_watch watch = { .failed = false };
 	cleanup_text struct text bytes = TEXT_INIT;
 	struct libraries_request watching = *request;
-	cleanup_free char *framework = NULL;
+	struct framework framework = { .name = NULL };
 
 	if (cache_folder && !key)
 		return err_nomem(err);
@@ -71,9 +94,10 @@ int framework_find(const struct libraries_request *request, const char *cache_fo
 	/* Each folder with packages is watched, and that tells of every name in it. */
 	if (search(&watching, request->root, &framework) < 0)
 		return err_nomem(err);
-	answer_put(&bytes, framework);
+	answer_put(&bytes, framework.name);
+	answer_put(&bytes, framework.closed);
 	if (key)
 		answer_remember(&watch, cache_folder, kind_of_file, key, &bytes);
-	*ret_framework = TAKE(framework);
+	*ret_framework = framework;
 	return 0;
 }

@@ -12,10 +12,17 @@
 struct err;
 struct libraries_request;
 
+struct framework {
+	char *name; /* the package: "torch"; NULL: there is none, or the program is not Python or cannot be followed */
+	char *closed; /* the option by which this Python runs nothing of PYTHONPATH at its start: "-I"; NULL: none */
+};
+
+void framework_clear(struct framework *framework);
+#define cleanup_framework cleanup_(framework_clear)
+
 /*
  * Find it for the program that `request` names. `cache_folder`: where the answer is remembered between two starts
- * (NULL: it is not). Returns 0 and the package's name, which the caller frees; NULL: there is none, or the program is
- * not Python or cannot be followed. -ENOMEM.
+ * (NULL: it is not). Returns 0 and what framework_clear() frees, or -ENOMEM.
  */
-int framework_find(const struct libraries_request *request, const char *cache_folder, char **ret_framework,
+int framework_find(const struct libraries_request *request, const char *cache_folder, struct framework *ret_framework,
 		   struct err *err);

@@ -37,6 +37,13 @@ bool python_is(const char *name)
 	return false;
 }
 
+/* One of the options that keep PYTHONPATH or site.py out. */
+static void close_to_path(struct python_flags *flags, const char *word)
+{
+	if (!flags->closed)
+		flags->closed = word;
+}
+
 /* One word of options: "-sE", "-I". True: it ends the options (-c, -m). */
 static bool take_flags(const char *word, struct python_flags *flags, bool *ret_takes_next)
 {
@@ -45,15 +52,18 @@ static bool take_flags(const char *word, struct python_flags *flags, bool *ret_t
 		switch (*c) {
 		case 'I':
 			flags->ignore_environment = flags->no_user_site = true;
+			close_to_path(flags, "-I");
 			break;
 		case 'E':
 			flags->ignore_environment = true;
+			close_to_path(flags, "-E");
 			break;
 		case 's':
 			flags->no_user_site = true;
 			break;
 		case 'S':
 			flags->no_site = true;
+			close_to_path(flags, "-S");
 			break;
 		case 'c':
 		case 'm':
@@ -283,6 +293,7 @@ static int find_parts(const struct sysroot *root, const struct program *program,
 	if (!python)
 		return err_nomem(err);
 	read_flags(program, argv, &finder.flags);
+	python->closed = finder.flags.closed;
 	if (find(&finder, program) < 0)
 		return err_nomem(err);
 	*ret_python = TAKE(python);

@@ -32,6 +32,7 @@ struct python {
 	char *base_prefix;  /* sys.base_prefix: the installation below it; owned */
 	char *version;      /* "3.11"; NULL: unknown; owned */
 	struct words sites; /* folders with packages, in the order of import, those that exist */
+	const char *closed; /* its option by which it runs nothing of PYTHONPATH at its start: "-I"; NULL: none */
 	struct words libs;  /* folders where a wheel's data files land ("lib" of the environment), those that exist */
 };
 

@@ -16,6 +16,7 @@ struct python_flags {
 	bool ignore_environment; /* -E, -I */
 	bool no_user_site;       /* -s, -I */
 	bool no_site;            /* -S */
+	const char *closed;      /* the first of those that keep PYTHONPATH or site.py out; NULL: none */
 };
 
 struct python_finder {

@@ -28,7 +28,7 @@ struct scene {
 	unsigned opened;
 	char *tree, *cache;
 	struct sysroot root;
-	char *framework;
+	struct framework framework;
 };
 
 static void opens(struct sysroot_watch *watch, const char *path)
@@ -39,7 +39,7 @@ static void opens(struct sysroot_watch *watch, const char *path)
 
 static void scene_clear(struct scene *scene)
 {
-	free(scene->framework);
+	framework_clear(&scene->framework);
 	sysroot_close(&scene->root);
 	tree_remove(scene->tree);
 	tree_remove(scene->cache);
@@ -79,7 +79,7 @@ static bool looks_at(struct scene *scene, const char *program, char *const *argv
 	};
 	struct err err = { 0 };
 
-	free(TAKE(scene->framework));
+	framework_clear(&scene->framework);
 	scene->opened = 0;
 	if (framework_find(&request, scene->cache, &scene->framework, &err) < 0)
 		fail_msg("%s: %s", program, err.text);
@@ -100,8 +100,10 @@ static bool looks(struct scene *scene, const char *program)
 
 static void assert_found(const struct scene *scene, const char *what, const char *due)
 {
-	if (strcmp(scene->framework ? scene->framework : "none", due) != 0)
-		fail_msg("%s: %s, not %s", what, scene->framework ? scene->framework : "none", due);
+	const char *name = scene->framework.name ? scene->framework.name : "none";
+
+	if (strcmp(name, due) != 0)
+		fail_msg("%s: %s, not %s", what, name, due);
 }
 
 static void assert_finds(struct scene *scene, const char *program, const char *due)
@@ -220,8 +222,12 @@ static void the_interpreters_own_options_count(void **state)
 	tree_make_folder(scene.tree, "/opt/more/openvino");
 	assert_true(looks_with(&scene, plain, "PYTHONPATH=/opt/more"));
 	assert_found(&scene, "PYTHONPATH", "openvino");
+	assert_null(scene.framework.closed);
 	assert_true(looks_with(&scene, isolated, "PYTHONPATH=/opt/more"));
 	assert_found(&scene, "-I", "none");
+	assert_string_equal(scene.framework.closed, "-I");
+	assert_false(looks_with(&scene, isolated, "PYTHONPATH=/opt/more"));
+	assert_string_equal(scene.framework.closed, "-I");
 	assert_true(looks_with(&scene, plain, NULL));
 	assert_found(&scene, "no PYTHONPATH", "none");
 }

@@ -8,6 +8,7 @@
 #include "cli/allocator_facts.h"
 #include "cli/cache_folder.h"
 #include "cli/command.h"
+#include "cli/hook_facts.h"
 #include "cli/layers.h"
 #include "cli/runtime.h"
 #include "machine/cpuset.h"
@@ -163,6 +164,8 @@ int decide_plan(const struct options *options, char *const *words, struct decisi
 	if (r == 0)
 		r = allocator_facts_find(words, decision, err);
 	if (r == 0)
+		r = hook_facts_find(words, decision, err);
+	if (r == 0)
 		r = runtime_decide(options, words, decision, err);
 	if (r == 0)
 		r = settings_make(decision->machine, &decision->workload, decision->plan, &decision->settings, err);
@@ -180,6 +183,7 @@ void decision_clear(struct decision *decision)
 	free(decision->agent);
 	free(decision->cache_folder);
 	framework_clear(&decision->framework);
+	free(decision->hook_folder);
 	malloc_library_clear(&decision->malloc_library);
 	openmp_found_clear(&decision->openmp);
 	*decision = (struct decision){ .machine = NULL };

@@ -31,5 +31,6 @@ int framework_facts_find(char *const *words, struct decision *decision, struct e
 	if (r == 0)
 		r = framework_find(&seen.request, decision->cache_folder, &decision->framework, err);
 	decision->workload.framework = decision->framework.name;
+	decision->workload.hook.closed = decision->framework.closed;
 	return r;
 }

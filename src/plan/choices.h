@@ -51,6 +51,14 @@ enum huge_pages {
 	HUGE_PAGES_COUNT,
 };
 
+/* Something that is done where it is seen to pay, always, or never. */
+enum choice {
+	CHOICE_AUTO,
+	CHOICE_ON,
+	CHOICE_OFF,
+	CHOICE_COUNT,
+};
+
 /* What the program is for. */
 enum purpose {
 	PURPOSE_ANY,
@@ -81,4 +89,5 @@ extern const char *const schedule_words[];
 extern const char *const max_isa_words[];
 extern const char *const fpmath_words[];
 extern const char *const huge_pages_words[];
+extern const char *const choice_words[];
 extern const char *const purpose_words[];

@@ -98,6 +98,8 @@ struct request {
 	enum max_isa max_isa;
 	enum fpmath fpmath;
 	enum huge_pages huge_pages;
+	enum choice prepack;
+	bool exact; /* nothing that may change how results are rounded */
 	enum purpose purpose;
 	const char *profile; /* name or path; NULL: none */
 	bool repair;         /* raise what of the user's would make the program hang */

@@ -61,6 +61,8 @@ json_t *request_to_json(const struct request *request)
 	r |= set_text(object, "max-isa", request->max_isa ? max_isa_words[request->max_isa] : NULL);
 	r |= set_text(object, "fpmath", request->fpmath ? fpmath_words[request->fpmath] : NULL);
 	r |= set_text(object, "huge-pages", request->huge_pages ? huge_pages_words[request->huge_pages] : NULL);
+	r |= set_text(object, "prepack", request->prepack ? choice_words[request->prepack] : NULL);
+	r |= set_flag(object, "exact", request->exact);
 	r |= set_text(object, "for", request->purpose ? purpose_words[request->purpose] : NULL);
 	r |= set_text(object, "profile", request->profile);
 	r |= set_flag(object, "repair", request->repair);

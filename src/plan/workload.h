@@ -33,6 +33,15 @@ struct workload_library {
 	bool proven;         /* it was seen to work; false with a path: the program runs on another machine */
 };
 
+/* Our part inside a Python program, as the edge found it. Borrowed strings; all zero: nobody looked. */
+struct workload_hook {
+	const char *folder;  /* for PYTHONPATH; NULL: there is none */
+	const char *why_not; /* then why */
+	const char *closed;  /* the interpreter's option that keeps it out, as "-I"; NULL: none is seen */
+	bool says;           /* it tells at the end what it did */
+	bool forgets;        /* it remembers nothing between two starts */
+};
+
 /* What --slot came to: rank.h. */
 struct rank {
 	unsigned index, count;  /* count 0: not asked */
@@ -56,8 +65,9 @@ struct workload {
 	const char *agent_path;                 /* our agent as the target will find it; NULL: there is none */
 	struct workload_library malloc_library; /* for the allocator that is asked for; for `auto` tcmalloc's */
 	const char *framework;                  /* in the program's Python environment; NULL: none is known */
-	bool malloc_threshold_capped;           /* the program's glibc refuses an mmap threshold above 32 MiB */
-	const char *openmp_preload;             /* an OpenMP runtime to be preloaded; NULL: none is */
+	struct workload_hook hook;
+	bool malloc_threshold_capped;   /* the program's glibc refuses an mmap threshold above 32 MiB */
+	const char *openmp_preload;     /* an OpenMP runtime to be preloaded; NULL: none is */
 	enum openmp_kind openmp;        /* whose runtime is in charge once all is loaded; OPENMP_ANY: not known */
 	const char *openmp_path;        /* that one; NULL: not known */
 	const char *openmp_nobody;      /* looked, and why it is not known; NULL: known, or nobody looked */

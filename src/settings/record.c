@@ -5,6 +5,7 @@
 #include "base/cpulist.h"
 #include "base/record.h"
 #include "settings/preload.h"
+#include "settings/pytorch.h"
 #include "settings/rule.h"
 
 #include <stdio.h>
@@ -107,6 +108,7 @@ static int add_record(const struct settings_input *in, const struct plan_instanc
 		 settings_find(settings, setting_flush, instance->index) ? "fp=flush;" : "");
 	if (rank->count && rank->variable && !rank->unasked)
 		text_add(&record, "slot=%s:%u/%u;", rank->variable, rank->index, rank->count);
+	pytorch_record(in, settings, instance, &record);
 	preload_names(in, instance, &names);
 	text_add(&record, "%s%s%sset=", names.length ? "pre=" : "", names.length ? names.data : "",
 		 names.length ? ";" : "");

@@ -141,8 +141,8 @@ static void wishes_that_make_no_sense_are_refused_by_name(void **state)
 
 static void a_family_left_out_is_left_out_of_the_plan_too(void **state)
 {
-	static const char *const families[] = { "openmp", "pools",    "allocator", "affinity", "memory",
-						"agent",  "denormal", "preload",   "onednn",   "huge-pages" };
+	static const char *const families[] = { "openmp",   "pools",   "allocator", "affinity",   "memory", "agent",
+						"denormal", "preload", "onednn",    "huge-pages", "pytorch" };
 	struct scene *scene = *state;
 
 	for (size_t i = 0; i < ARRAY_SIZE(families); i++) {

@@ -1,0 +1,134 @@
+# SPDX-License-Identifier: Apache-2.0
+"""
+The kinds of layers that can run with packed weights, each a row: which method of which classes computes it, what of a module
+decides the packing, which operators pack and run it. The operators are those that TorchInductor puts into compiled code.
+
+A kind's `wrap` makes the method of ours: the original, unless visit(module, input, plain) returns the output. Under
+torch.compile nothing but the original is seen. See graft.py for why it may use no global name.
+"""
+import operator
+
+
+class Linear:
+    """torch.nn.Linear: rows times a matrix."""
+
+    classes = ("Linear",)
+    method = "forward"
+    attributes = ()
+
+    def __init__(self, ops):
+        self._pack, self.run = ops._reorder_linear_weight.default, ops._linear_pointwise.default
+
+    @staticmethod
+    def wrap(visit, compiling):
+        def make(original):
+            def forward(self, input):
+                output = None if compiling() else visit(self, input, original)
+                return original(self, input) if output is None else output
+            return forward
+        return make
+
+    @staticmethod
+    def geometry(module):
+        """What the operators are to be told; None: they cannot do what the module does."""
+        return ()
+
+    @staticmethod
+    def fits(dimensions, module):
+        return dimensions >= 2
+
+    def pack(self, weight, geometry, input):
+        return self._pack(weight, input.numel() // input.shape[-1])
+
+    @staticmethod
+    def arguments(geometry):
+        """What the operator takes after input, weight and bias."""
+        return ("none", [], "")
+
+
+class Convolution:
+    """Conv1d, Conv2d and Conv3d with zeros for padding."""
+
+    classes = ("Conv1d", "Conv2d", "Conv3d")
+    method = "_conv_forward"
+    attributes = ("padding", "stride", "dilation", "groups", "padding_mode")
+
+    def __init__(self, ops):
+        self._pack, self.run = ops._reorder_convolution_weight.default, ops._convolution_pointwise.default
+
+    @staticmethod
+    def wrap(visit, compiling):
+        def make(original):
+            def plain(module, input):
+                own = module._parameters
+                return original(module, input, own["weight"], own["bias"])
+
+            def _conv_forward(self, input, weight, bias):
+                output = None
+                if not compiling():
+                    own = self._parameters
+                    # A class of the program's may hand over a weight that it has computed.
+                    if weight is own.get("weight", original) and bias is own.get("bias", original):
+                        output = visit(self, input, plain)
+                return original(self, input, weight, bias) if output is None else output
+            return _conv_forward
+        return make
+
+    @staticmethod
+    def geometry(module):
+        padding = module.padding
+        if module.padding_mode != "zeros":
+            return None
+        if padding == "valid":
+            padding = (0,) * len(module.kernel_size)
+        elif padding == "same":
+            both = [d * (k - 1) for d, k in zip(module.dilation, module.kernel_size)]
+            if any(size % 2 for size in both):
+                return None  # one side gets more than the other
+            padding = tuple(size // 2 for size in both)
+        return (tuple(padding), tuple(module.stride), tuple(module.dilation), module.groups)
+
+    @staticmethod
+    def fits(dimensions, module):
+        return dimensions == len(module.kernel_size) + 2  # a batch, not a single sample
+
+    def pack(self, weight, geometry, input):
+        return self._pack(weight, *geometry, list(input.shape))
+
+    @staticmethod
+    def arguments(geometry):
+        return geometry + ("none", [], "")
+
+
+class Transposed(Convolution):
+    """ConvTranspose1d, 2d and 3d whose output has its natural size."""
+
+    classes = ("ConvTranspose1d", "ConvTranspose2d", "ConvTranspose3d")
+    method = "forward"
+    attributes = Convolution.attributes + ("output_padding",)
+
+    def __init__(self, ops):
+        self._pack = ops._reorder_convolution_transpose_weight.default
+        self.run = ops._convolution_transpose_pointwise.default
+
+    @staticmethod
+    def wrap(visit, compiling):
+        def make(original):
+            def forward(self, input, output_size=None):
+                output = None if compiling() or output_size is not None else visit(self, input, original)
+                return original(self, input, output_size) if output is None else output
+            return forward
+        return make
+
+    @staticmethod
+    def geometry(module):
+        return (tuple(module.padding), tuple(module.output_padding), tuple(module.stride), tuple(module.dilation),
+                module.groups)
+
+
+KINDS = (Linear, Convolution, Transposed)
+
+
+def reader(kind):
+    """A function that takes a module's __dict__ to the attributes on which its packing rests."""
+    return operator.itemgetter(*kind.attributes) if kind.attributes else lambda own: None

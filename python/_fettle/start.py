@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is done once `import torch` has run: the methods of layers are replaced, and nothing else."""
+import atexit
+import os
+import sys
+
+from _fettle import graft, layers, memory, packs, verdicts
+
+ENGINE = None  # packs.Packs, where weights are packed
+OLDEST = (2, 4)  # the operators and the questions that packs.py asks are as in TorchInductor since then
+
+
+def say(line):
+    """A line for the user; one that cannot be written is not worth an error."""
+    try:
+        sys.stderr.write("fettle: %s\n" % line)
+    except Exception:
+        pass
+
+
+def step_back(error):
+    say("PyTorch is left as it is from here on: %s: %s" % (type(error).__name__, str(error).partition("\n")[0]))
+
+
+def version_of(torch):
+    return tuple(int(part) for part in torch.__version__.split("+")[0].split(".")[:2])
+
+
+def machine_of(torch):
+    """On what a verdict rests, for verdicts.py."""
+    return " | ".join((verdicts.processor(), "torch " + torch.__version__, "%d threads" % torch.get_num_threads(),
+                       os.environ.get("ONEDNN_MAX_CPU_ISA", "")))
+
+
+def begin(torch, decisions):
+    global ENGINE
+    word = decisions.get("prepack")
+    if word not in ("auto", "on"):
+        return
+    if version_of(torch) < OLDEST or not torch.backends.mkldnn.is_available():
+        if word == "on" or "says" in decisions:
+            say("PyTorch %s is left as it is: it has no operators for packed weights" % torch.__version__)
+        return
+    limit = decisions.get("memory", "")
+    budget = memory.Budget(int(limit) if limit else None)
+    known = verdicts.Verdicts(None if "forgets" in decisions else verdicts.file_path(), lambda: machine_of(torch))
+    engine = packs.Packs(torch, word == "on", budget, known, step_back)
+    for row in layers.KINDS:
+        kind = row(torch.ops.mkldnn)
+        make = kind.wrap(engine.visitor(kind), torch.compiler.is_compiling)
+        for name in kind.classes:
+            owner = getattr(torch.nn, name)
+            graft.onto(owner, kind.method, make)
+    ENGINE = engine
+    atexit.register(end, engine, known, "says" in decisions)
+
+
+def end(engine, known, says):
+    try:
+        known.save()
+        line = engine.summary() if says else None
+        if line:
+            say(line)
+    except Exception as error:
+        step_back(error)

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/hook_facts.h"
+
+#include "base/cleanup.h"
+#include "base/err.h"
+#include "base/installed.h"
+#include "cli/decide.h"
+#include "cli/framework_facts.h"
+#include "cli/options.h"
+#include "machine/machine.h"
+#include "settings/pytorch.h"
+
+#include <string.h>
+#include <unistd.h>
+
+/* The folder that is put on PYTHONPATH; its colons could not be quoted there. NULL: not found. */
+static char *hook_folder(void)
+{
+	char *path = installed_find(PYTORCH_HOOK_FOLDER "/sitecustomize.py", "python", ":;,", R_OK);
+	char *slash = path ? strrchr(path, '/') : NULL;
+
+	if (slash)
+		*slash = '\0';
+	return path;
+}
+
+int hook_facts_find(char *const *words, struct decision *decision, struct err *err)
+{
+	struct workload *workload = &decision->workload;
+	const struct options *options = decision->options;
+	int r;
+
+	if (!pytorch_may_be_wanted(workload) || decision->machine->source != MACHINE_LIVE)
+		return 0;
+	r = framework_facts_find(words, decision, err);
+	if (r < 0 || !pytorch_is_wanted(workload))
+		return r;
+	workload->hook.says = options->verbose;
+	workload->hook.forgets = options->no_cache;
+	if (options->has_emit) {
+		workload->hook.why_not = "a text for another tool cannot bring fettle's hook along";
+		return 0;
+	}
+	decision->hook_folder = hook_folder();
+	workload->hook.folder = decision->hook_folder;
+	workload->hook.why_not = decision->hook_folder ? NULL : "fettle's hook for Python was not found";
+	return 0;
+}

@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * PyTorch as it comes packs the weights of a layer for oneDNN at every call. The hook has them packed once, with the
+ * operators that TorchInductor uses, where that is seen to be right and faster (python/).
+ *
+ * PYTHONPATH is shared with the user: our folder stands first and what the user has behind it. The hook shows the
+ * program the user's own again, so it must be told an empty variable from one that is not set: then the folder stands
+ * twice.
+ */
+#include "settings/pytorch.h"
+
+#include "base/cleanup.h"
+#include "base/err.h"
+#include "machine/machine.h"
+#include "settings/rule.h"
+#include "settings/user.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+static const char path_variable[] = "PYTHONPATH";
+static const char prepack_row[] = "prepack";
+
+enum { MEMORY_PART = 4 }; /* packed weights may take this part of an instance's memory limit */
+
+/* ---- Whether ---- */
+
+static bool is_torch(const struct workload *workload)
+{
+	return workload->framework && strcmp(workload->framework, "torch") == 0;
+}
+
+bool pytorch_may_be_wanted(const struct workload *workload)
+{
+	const struct request *request = &workload->request;
+
+	return !wishes_without(&workload->wishes, family_pytorch.name) && !request->exact &&
+	       request->prepack != CHOICE_OFF;
+}
+
+bool pytorch_is_wanted(const struct workload *workload)
+{
+	return pytorch_may_be_wanted(workload) && (is_torch(workload) || workload->request.prepack == CHOICE_ON);
+}
+
+/* Why the hook cannot get into the program, in a few words; NULL: it can. */
+static const char *hook_refused(const struct settings_input *in)
+{
+	const struct workload *workload = in->workload;
+
+	if (wishes_set(&workload->wishes, path_variable) || wishes_unset(&workload->wishes, path_variable))
+		return "PYTHONPATH is as asked on the command line";
+	if (workload->hook.closed)
+		return "the program's Python is told to look at no PYTHONPATH or to run nothing at its start";
+	if (!workload->hook.folder)
+		return workload->hook.why_not ? workload->hook.why_not
+					      : "fettle's hook is for a program on this machine";
+	return NULL;
+}
+
+static bool hook_applies(const struct settings_input *in, const struct plan_instance *instance)
+{
+	(void)instance;
+	return pytorch_is_wanted(in->workload) && !hook_refused(in);
+}
+
+/* ---- PYTHONPATH ---- */
+
+/* Is the entry the hook's folder, of whichever fettle? */
+static bool is_hook(const char *entry, size_t length)
+{
+	const size_t own = strlen(PYTORCH_HOOK_FOLDER);
+
+	return length > own && entry[length - own - 1] == '/' &&
+	       memcmp(entry + length - own, PYTORCH_HOOK_FOLDER, own) == 0;
+}
+
+/* The list without our folders. True: one of them stood there twice, for a user's variable that was set and empty. */
+static bool add_without_hook(const char *list, struct text *users)
+{
+	size_t ours = 0, others = 0;
+
+	for (const char *entry = list;; entry++) {
+		const size_t length = strcspn(entry, ":");
+
+		if (is_hook(entry, length)) {
+			ours++;
+		} else {
+			text_add(users, "%s", others++ ? ":" : "");
+			text_add_bytes(users, entry, length);
+		}
+		entry += length;
+		if (!*entry)
+			return ours == 2 && !others;
+	}
+}
+
+static void path_users_part(const struct settings_input *in, const char *inherited, struct text *users)
+{
+	(void)in;
+	(void)add_without_hook(inherited, users);
+}
+
+/* Is the user's own there and empty? */
+static bool users_is_empty(const struct settings_input *in)
+{
+	const char *value = workload_getenv(in->workload, path_variable);
+	cleanup_text struct text users = TEXT_INIT;
+
+	return value && (!*value || add_without_hook(value, &users));
+}
+
+static void path_merge(const struct settings_input *in, const struct plan_instance *instance, const char *users,
+		       struct text *value)
+{
+	const char *folder = in->workload->hook.folder;
+
+	(void)instance;
+	text_add(value, "%s", folder);
+	if (*users || users_is_empty(in))
+		text_add(value, ":%s", *users ? users : folder);
+}
+
+/* ---- What the hook does ---- */
+
+static bool prepack_applies(const struct settings_input *in, const struct plan_instance *instance)
+{
+	return in->workload->request.prepack != CHOICE_OFF && hook_applies(in, instance);
+}
+
+static void prepack_value(const struct settings_input *in, const struct plan_instance *instance, struct text *value)
+{
+	(void)instance;
+	text_add(value, "%s", choice_words[in->workload->request.prepack]);
+}
+
+static bool prepack_asked(const struct settings_input *in)
+{
+	return in->workload->request.prepack != CHOICE_AUTO;
+}
+
+static const struct setting_rule rules[] = {
+	{ .name = path_variable,
+	  .applies = hook_applies,
+	  .merge = path_merge,
+	  .users_part = path_users_part,
+	  .why = "brings fettle's hook into PyTorch: Python runs its sitecustomize.py, which takes itself out again, "
+		 "runs "
+		 "the user's own and waits for 'import torch' (Python, module site)" },
+	{ .name = prepack_row,
+	  .applies = prepack_applies,
+	  .value = prepack_value,
+	  .by_option = prepack_asked,
+	  .option = "prepack",
+	  .why = "in inference the weights of linear layers are packed for oneDNN once, by the operators that "
+		 "TorchInductor uses, where PyTorch packs them at each call (auto: kept for a layer where its own "
+		 "times "
+		 "say so)",
+	  .risk = "packed weights are a second copy in memory; sums are made in another order",
+	  .changes_numbers = NUMBERS_ROUNDING,
+	  .system_call = true },
+};
+
+void pytorch_record(const struct settings_input *in, const struct settings *settings,
+		    const struct plan_instance *instance, struct text *record)
+{
+	const struct setting *prepack = settings_find(settings, prepack_row, instance->index);
+	const struct fact *limit = &in->machine->limits.memory_bytes;
+
+	if (!prepack || !settings_find(settings, path_variable, instance->index))
+		return;
+	text_add(record, "hook=prepack:%s", prepack->value);
+	if (limit->state == FACT_KNOWN)
+		text_add(record, ",memory:%" PRIu64, limit->value / in->plan->instance_count / MEMORY_PART);
+	text_add(record, "%s%s;", in->workload->hook.says ? ",says" : "", in->workload->hook.forgets ? ",forgets" : "");
+}
+
+/* ---- Wishes ---- */
+
+/* PyTorch is there and the hook cannot get to it: not in silence. */
+static int pytorch_check(const struct settings_input *in)
+{
+	const char *reason = pytorch_is_wanted(in->workload) ? hook_refused(in) : NULL;
+
+	return reason ? plan_note(&in->plan->reasons, "pytorch-hook", in->workload->hook.closed,
+				  "PyTorch is left as it is: %s", reason)
+		      : 0;
+}
+
+static int pytorch_refuse(const struct settings_input *in, struct err *err)
+{
+	const struct request *request = &in->workload->request;
+	const char *reason;
+
+	if (request->prepack != CHOICE_ON)
+		return 0;
+	if (request->exact) {
+		(void)err_set(err, -EINVAL,
+			      "--exact and --prepack on do not go together: packed weights change last digits");
+		return err_hint(err, "possible: one of them");
+	}
+	reason = hook_refused(in);
+	if (!reason)
+		return 0;
+	(void)err_set(err, -EINVAL, "--prepack on: %s%s%s%s", reason, in->workload->hook.closed ? " (" : "",
+		      in->workload->hook.closed ? in->workload->hook.closed : "", in->workload->hook.closed ? ")" : "");
+	return err_hint(err, "possible: --prepack auto, which goes by what can be had");
+}
+
+const struct setting_family family_pytorch = {
+	.name = "pytorch",
+	.rules = rules,
+	.rule_count = ARRAY_SIZE(rules),
+	.check = pytorch_check,
+	.refuse = pytorch_refuse,
+};

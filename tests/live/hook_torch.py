@@ -1,0 +1,154 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Real PyTorch gives the same under fettle's hook as without it, whatever is done to it.
+
+  hook_torch.py FETTLE
+"""
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+import unittest
+
+import common
+
+FETTLE = pathlib.Path(sys.argv.pop(1)).resolve()
+HERE = pathlib.Path(__file__).resolve().parent
+PYTHON = common.torch_python()
+
+# Compares two files of hook_cases.py: lines "case: what differs". Runs where torch is.
+COMPARE = """
+import sys, torch
+MARGINS = {torch.float32: 2e-4, torch.bfloat16: 3e-2, torch.float16: 3e-2}
+def differs(a, b):
+    if type(a) is not type(b):
+        return f"{type(a).__name__} and {type(b).__name__}"
+    if isinstance(a, (list, tuple)):
+        if len(a) != len(b):
+            return f"{len(a)} and {len(b)} results"
+        for number, (x, y) in enumerate(zip(a, b)):
+            what = differs(x, y)
+            if what:
+                return f"result {number}: {what}"
+        return None
+    if not isinstance(a, torch.Tensor):
+        return None if a == b else f"{a!r} and {b!r}"
+    for name in ("dtype", "shape", "requires_grad"):
+        if getattr(a, name) != getattr(b, name):
+            return f"{name} {getattr(a, name)} and {getattr(b, name)}"
+    if a.stride() != b.stride():
+        return f"strides {a.stride()} and {b.stride()}"
+    if not a.numel():
+        return None
+    finite = a[a.isfinite()].abs()
+    margin = MARGINS.get(a.dtype, 0) * (finite.max().item() if finite.numel() else 0)
+    if not torch.allclose(a, b, rtol=0, atol=margin, equal_nan=True):
+        return f"values by {(a - b).abs().max().item()}"
+    return None
+bare, ours, must = torch.load(sys.argv[1], weights_only=False), torch.load(sys.argv[2], weights_only=False), sys.argv[3]
+for name in bare:
+    what = differs(bare[name][0], ours[name][0])
+    if what:
+        print(f"{name}: {what}")
+    used, due = ours[name][1:]
+    if must == "on" and due is not None and used != due:
+        print(f"{name}: is {'' if used else 'not '}packed")
+"""
+
+
+@unittest.skipUnless(PYTHON, "FETTLE_TEST_PYTHON names no Python with PyTorch")
+class Torch(unittest.TestCase):
+    def setUp(self):
+        holder = tempfile.TemporaryDirectory()
+        self.addCleanup(holder.cleanup)
+        self.folder = pathlib.Path(holder.name)
+        self.environment = common.untuned(XDG_CACHE_HOME=str(self.folder / "cache"), OMP_NUM_THREADS="2")
+
+    def run_python(self, *words, way=None, environment=None, **more):
+        """Bare where `way` is None, else under fettle with these options."""
+        before = [] if way is None else [str(FETTLE), "run", "-q", "--no", "preload", *way, "--"]
+        return subprocess.run([*before, PYTHON, *words], env=environment or self.environment, capture_output=True,
+                              text=True, timeout=500, **more)
+
+    def test_whatever_is_done_to_a_module_the_results_are_the_same(self):
+        cases = str(HERE / "hook_cases.py")
+        bare = self.run_python(cases, str(self.folder / "bare"))
+        self.assertEqual(bare.returncode, 0, bare.stderr)
+        for way in ("on", "auto"):
+            ours = self.run_python(cases, str(self.folder / way), way=["--prepack", way])
+            self.assertEqual((ours.returncode, ours.stdout, ours.stderr), (0, bare.stdout, bare.stderr))
+            said = self.run_python("-c", COMPARE, str(self.folder / "bare"), str(self.folder / way), way)
+            self.assertEqual((said.returncode, said.stdout, said.stderr), (0, "", ""), way)
+
+    def test_exact_is_bitwise_the_bare_result(self):
+        text = ("import torch\ntorch.manual_seed(0)\nm = torch.nn.Linear(300, 300).eval()\nx = torch.randn(7, 300)\n"
+                "with torch.no_grad():\n    for _ in range(8):\n        y = m(x)\n"
+                "print(y.numpy().tobytes().hex())\n")
+        bare, exact = self.run_python("-c", text), self.run_python("-c", text, way=["--exact"])
+        self.assertEqual((bare.returncode, bare.stdout), (exact.returncode, exact.stdout))
+
+    def test_verdicts_are_remembered_and_a_cache_that_cannot_be_written_costs_nothing(self):
+        text = ("import torch\ntorch.manual_seed(0)\nm = torch.nn.Linear(2048, 2048).eval()\nx = torch.randn(1, 2048)\n"
+                "with torch.no_grad():\n    for _ in range(30):\n        y = m(x)\nprint(y.sum().item())\n")
+        first = self.run_python("-c", text, way=["--prepack", "auto"])
+        kept = json.loads((self.folder / "cache/fettle/pytorch.json").read_text(encoding="utf-8"))
+        self.assertEqual([len(layers) for layers in kept["machines"].values()], [1])
+        for broken in ("{", '{"version": 1, "machines": 3}', '{"version": 9}', "[]"):
+            (self.folder / "cache/fettle/pytorch.json").write_text(broken, encoding="utf-8")
+            again = self.run_python("-c", text, way=["--prepack", "auto"])
+            self.assert_sum(again, first)
+        for cache in ("/proc/nowhere", "/dev/null"):
+            done = self.run_python("-c", text, way=["--prepack", "auto"],
+                                   environment=self.environment | {"XDG_CACHE_HOME": cache})
+            self.assert_sum(done, first)
+
+    def assert_sum(self, done, first):
+        """The same but for rounding, and nothing said."""
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        self.assertAlmostEqual(float(done.stdout), float(first.stdout), places=3)
+
+    def test_programs_with_torch_end_as_they_would(self):
+        begin = ("import os, signal, sys, threading, torch\nm = torch.nn.Linear(64, 64).eval()\nx = torch.ones(2, 64)\n"
+                 "torch.set_grad_enabled(False)\nfor _ in range(6):\n    y = m(x)\nprint('ran', flush=True)\n")
+        for end in ("sys.exit(3)", "os._exit(5)", "m(torch.ones(2, 63))", "os.abort()", "os.kill(os.getpid(), signal.SIGTERM)",
+                    "import ctypes; ctypes.string_at(0)",
+                    "threading.Thread(target=lambda: print(tuple(m(x).shape))).start()"):
+            bare, ours = self.run_python("-c", begin + end), self.run_python("-c", begin + end, way=["--prepack", "on"])
+            self.assertEqual((bare.returncode, bare.stdout), (ours.returncode, ours.stdout), end)
+            self.assertEqual(bare.stderr.splitlines()[-1:], ours.stderr.splitlines()[-1:], end)
+
+    def test_workers_of_every_kind_have_the_hook(self):
+        text = """
+import multiprocessing, os, sys, torch
+def hooked(_):
+    return hasattr(torch.nn.Linear.forward, "__wrapped__")
+class Items(torch.utils.data.Dataset):
+    def __len__(self):
+        return 2
+    def __getitem__(self, index):
+        return hooked(index)
+if __name__ == "__main__":
+    for way in ("fork", "spawn", "forkserver"):
+        with multiprocessing.get_context(way).Pool(1) as pool:
+            print(way, pool.map(hooked, [0]))
+        loader = torch.utils.data.DataLoader(Items(), num_workers=1, multiprocessing_context=way)
+        print("loader", way, [batch.tolist() for batch in loader])
+"""
+        script = self.folder / "workers.py"
+        script.write_text(text, encoding="utf-8")
+        bare, ours = self.run_python(str(script)), self.run_python(str(script), way=[])
+        self.assertEqual(bare.stdout.replace("False", "True"), ours.stdout, ours.stderr)
+        self.assertEqual(ours.stdout.count("True"), 9)
+        script.write_text("import os, torch\nseen = hasattr(torch.nn.Linear.forward, '__wrapped__')\n"
+                          "os.write(1, f\"{os.environ['RANK']} {seen} {os.environ.get('PYTHONPATH')}\\n\".encode())\n", encoding="utf-8")
+        words = ["-m", "torch.distributed.run", "--nproc-per-node", "2", "--no-python", PYTHON, str(script)]
+        done = self.run_python(*words, way=[])
+        self.assertEqual(sorted(done.stdout.splitlines()), ["0 True None", "1 True None"], done.stderr)
+
+
+if __name__ == "__main__":
+    if PYTHON is None:
+        sys.exit(77)
+    unittest.main(verbosity=1)

@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The hook inside PyTorch: when it is brought, by which PYTHONPATH, what it is told. */
+#include "settings_scene.h"
+
+#include "base/cleanup.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <string.h>
+
+#define FOLDER "/opt/lib/fettle/fettle-python"
+#define OTHER  "/usr/local/lib/fettle/fettle-python"
+
+static void with_torch(struct scene *scene)
+{
+	scene->workload.framework = "torch";
+	scene->workload.hook.folder = FOLDER;
+}
+
+static void it_is_brought_where_torch_is_or_an_option_asks(void **state)
+{
+	static const struct {
+		const char *framework;
+		enum choice prepack;
+		bool exact;
+		const char *value; /* of the row prepack; NULL: none */
+	} rows[] = {
+		{ "torch", CHOICE_AUTO, false, "auto" }, { "torch", CHOICE_ON, false, "on" },
+		{ "torch", CHOICE_OFF, false, NULL },    { "torch", CHOICE_AUTO, true, NULL },
+		{ "jaxlib", CHOICE_AUTO, false, NULL },  { NULL, CHOICE_AUTO, false, NULL },
+		{ NULL, CHOICE_ON, false, "on" },
+	};
+	struct scene *scene = *state;
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		with_torch(scene);
+		scene->workload.framework = rows[i].framework;
+		scene->workload.request.prepack = rows[i].prepack;
+		scene->workload.request.exact = rows[i].exact;
+		scene_decide_in(scene, NULL, NULL);
+		assert_string_equal(value_of(scene, "prepack", 0), rows[i].value ? rows[i].value : "(none)");
+		assert_seen(scene, 0, "PYTHONPATH", rows[i].value ? FOLDER : NULL);
+		if (rows[i].value) {
+			assert_int_equal(row_of(scene, "prepack", 0)->origin,
+					 rows[i].prepack == CHOICE_ON ? ORIGIN_OPTION : ORIGIN_PLAN);
+			assert_int_equal(row_of(scene, "prepack", 0)->changes_numbers, NUMBERS_ROUNDING);
+		}
+	}
+}
+
+static void the_users_pythonpath_stays_behind_it(void **state)
+{
+	static const struct {
+		const char *entry, *value;
+	} rows[] = {
+		{ "PYTHONPATH=/a", FOLDER ":/a" },
+		{ "PYTHONPATH=", FOLDER ":" FOLDER },
+		{ "PYTHONPATH=:/a:", FOLDER "::/a:" },
+		{ "PYTHONPATH=/a:" OTHER, FOLDER ":/a" },
+		{ "PYTHONPATH=" OTHER, FOLDER },
+		{ "PYTHONPATH=" OTHER ":" OTHER, FOLDER ":" FOLDER },
+		{ "PYTHONPATH=/fettle-pythonic", FOLDER ":/fettle-pythonic" },
+	};
+	struct scene *scene = *state;
+
+	with_torch(scene);
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		const bool outer = strstr(rows[i].entry, OTHER) != NULL;
+
+		scene_decide_in(scene, rows[i].entry, outer ? "FETTLE_PLAN=1;set=PYTHONPATH" : NULL);
+		assert_seen(scene, 0, "PYTHONPATH", rows[i].value);
+		assert_int_equal(rows_of(scene, "PYTHONPATH"), 1);
+	}
+	/* A fettle inside that has nothing for it to do. */
+	scene->workload.request.prepack = CHOICE_OFF;
+	scene_decide_in(scene, "PYTHONPATH=" OTHER ":/a", "FETTLE_PLAN=1;set=PYTHONPATH");
+	assert_seen(scene, 0, "PYTHONPATH", "/a");
+	scene_decide_in(scene, "PYTHONPATH=" OTHER, "FETTLE_PLAN=1;set=PYTHONPATH");
+	assert_seen(scene, 0, "PYTHONPATH", NULL);
+}
+
+static void the_record_tells_it_what_to_do(void **state)
+{
+	struct scene *scene = *state;
+
+	with_torch(scene);
+	scene_decide_in(scene, NULL, NULL);
+	assert_non_null(strstr(value_of(scene, "FETTLE_PLAN", 0), ";hook=prepack:auto;set="));
+	assert_int_equal(fact_set(&scene->machine.limits.memory_bytes, FACT_KNOWN, (uint64_t)8 << 30, "/limit", NULL),
+			 0);
+	scene_instances(scene, 2, PIN_INSTANCE);
+	scene->workload.request.prepack = CHOICE_ON;
+	scene->workload.hook.says = scene->workload.hook.forgets = true;
+	scene_decide_in(scene, NULL, NULL);
+	assert_non_null(strstr(value_of(scene, "FETTLE_PLAN", 1), ";hook=prepack:on,memory:1073741824,says,forgets;"));
+	scene->workload.request.prepack = CHOICE_OFF;
+	scene_decide_in(scene, NULL, NULL);
+	assert_null(strstr(value_of(scene, "FETTLE_PLAN", 0), "hook="));
+	fact_clear(&scene->machine.limits.memory_bytes);
+}
+
+static void where_it_cannot_get_in_auto_says_so_and_on_is_refused(void **state)
+{
+	struct scene *scene = *state;
+
+	for (int way = 0; way < 3; way++) {
+		with_torch(scene);
+		scene->workload.hook.closed = way == 0 ? "-I" : NULL;
+		scene->workload.hook.folder = way == 1 ? NULL : FOLDER;
+		scene->unset[0] = "PYTHONPATH";
+		scene->workload.wishes.unset_count = way == 2;
+		scene->workload.request.prepack = CHOICE_AUTO;
+		scene_decide_in(scene, NULL, NULL);
+		assert_non_null(note(&scene->plan.reasons, "pytorch-hook"));
+		assert_seen(scene, 0, "PYTHONPATH", NULL);
+		assert_null(strstr(value_of(scene, "FETTLE_PLAN", 0), "hook="));
+		scene->workload.request.prepack = CHOICE_ON;
+		assert_int_equal(scene_decide(scene), -EINVAL);
+		assert_non_null(strstr(scene->err.text, "--prepack on: "));
+		assert_int_equal(strstr(scene->err.text, "(-I)") != NULL, way == 0);
+	}
+	scene->workload.wishes.unset_count = 0;
+	with_torch(scene);
+	scene->workload.request.exact = true;
+	assert_int_equal(scene_decide(scene), -EINVAL);
+	assert_non_null(strstr(scene->err.text, "--exact"));
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, scene_setup, scene_teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(it_is_brought_where_torch_is_or_an_option_asks),
+		TEST(the_users_pythonpath_stays_behind_it),
+		TEST(the_record_tells_it_what_to_do),
+		TEST(where_it_cannot_get_in_auto_says_so_and_on_is_refused),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -143,6 +143,9 @@ class HowMany(Lab):
                     self.assertIn("neighbours-busy", findings)
             with running(probe(), "burn", "any", prefix=within(folder)) as pid:
                 self.assert_not_found("quota-below-threads", pid)
+        with group("cpu", {"cpu.cfs_period_us": "100000", "cpu.cfs_quota_us": "190000"}) as folder:
+            with running(probe(), "burn", "any", prefix=within(folder)) as pid:
+                self.assert_not_found("quota-throttled", pid)
 
 
 class Runtimes(Lab):
@@ -225,6 +228,8 @@ class Preloads(Lab):
         foreign = build("foreign.so", "lab_plugin.c", "-shared", "-fPIC", compiler="aarch64-linux-gnu-gcc")
         with running(probe(), "burn", "any", LD_PRELOAD=foreign) as pid:
             self.assert_found("preload-unusable", foreign, "another architecture", whom=[pid])
+        with running(probe(), "burn", "any", LD_PRELOAD=build("own.so", "lab_plugin.c", "-shared", "-fPIC")) as pid:
+            self.assert_not_found("preload-unusable", pid)
 
     def test_a_static_program_takes_no_preload(self):
         static = build("probe-static", "lab_probe.c", "-static")

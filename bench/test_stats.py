@@ -28,9 +28,18 @@ class Stats(unittest.TestCase):
         ratio, low, high = stats.ratio([2 * p for p in pace], pace)
         self.assertEqual((ratio, low, high), (2, 2, 2))
 
+    def test_the_mean_of_several_is_geometric_and_each_has_its_rounds(self):
+        twice, half = ([2, 6, 4], [1, 3, 2]), ([1, 1], [8, 8])
+        self.assertEqual(stats.mean_ratio([twice, half]), (0.5, 0.5, 0.5))
+        ratio, low, high = stats.mean_ratio([([1, 2, 3, 4], [1, 1, 1, 1]), ([10, 10], [10, 10])])
+        self.assertAlmostEqual(ratio, 2.5 ** 0.5)
+        self.assertTrue(1 <= low < ratio < high <= 2)
+
     def test_sides_must_have_the_same_rounds(self):
         with self.assertRaises(ValueError):
             stats.ratio([1, 2], [1])
+        with self.assertRaises(ValueError):
+            stats.mean_ratio([([1], [1]), ([1, 2], [1])])
 
 
 if __name__ == "__main__":

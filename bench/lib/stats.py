@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Statistics of samples. Pure: the same numbers and seed give the same answer."""
 
+import math
 import random
 import statistics
 
@@ -24,17 +25,27 @@ def quartiles(values):
     return quantile(values, 0.25), quantile(values, 0.75)
 
 
+def ratio_of_medians(numerator, denominator, rounds):
+    return median([numerator[i] for i in rounds]) / median([denominator[i] for i in rounds])
+
+
 def ratio(numerator, denominator, seed=0, resamples=RESAMPLES):
     """
     (ratio, low, high): the medians' ratio with its 95 % bootstrap interval. Sample i of both sides was taken in
     the same round, so rounds are drawn, not samples: what slowed a whole round slows both sides of it.
     """
-    if len(numerator) != len(denominator):
+    return mean_ratio([(numerator, denominator)], seed, resamples)
+
+
+def mean_ratio(pairs, seed=0, resamples=RESAMPLES):
+    """As ratio(), of several things measured on both sides, each in rounds of its own: the geometric mean of their ratios."""
+    if any(len(numerator) != len(denominator) for numerator, denominator in pairs):
         raise ValueError("the two sides have not the same rounds")
-    rounds = range(len(numerator))
     draw = random.Random(seed)
-    ratios = []
-    for _ in range(resamples):
-        drawn = draw.choices(rounds, k=len(rounds))
-        ratios.append(median([numerator[i] for i in drawn]) / median([denominator[i] for i in drawn]))
-    return median(numerator) / median(denominator), quantile(ratios, 0.025), quantile(ratios, 0.975)
+
+    def mean(choose):
+        ratios = [ratio_of_medians(numerator, denominator, choose(range(len(numerator)))) for numerator, denominator in pairs]
+        return math.prod(ratios) ** (1 / len(ratios))
+
+    drawn = [mean(lambda rounds: draw.choices(rounds, k=len(rounds))) for _ in range(resamples)]
+    return mean(lambda rounds: rounds), quantile(drawn, 0.025), quantile(drawn, 0.975)

@@ -18,21 +18,22 @@ class Contestant:
     """
     One way to run a program. `read` turns the program's standard output into fields that join the sample.
     `before` is called in front of each run, outside the clock. A contestant that is `required` stops the benchmark when it
-    cannot run; any other is named as left out.
+    cannot run; any other is named as left out. `obstacle` says why it cannot, where that is known without trying.
     """
 
-    def __init__(self, name, argv, environment=None, read=None, required=False, before=None):
+    def __init__(self, name, argv, environment=None, read=None, required=False, before=None, obstacle=None):
         self.name = name
         self.argv = argv
         self.environment = environment or {}
         self.read = read
         self.required = required
         self.before = before
+        self.obstacle = obstacle
 
 
 # What would make "bare" something else than bare.
-STRIPPED = ("FETTLE_", "GOMP_", "KMP_", "OMP_", "GLIBC_TUNABLES", "LD_PRELOAD", "MALLOC_", "MIMALLOC_", "MKL_", "OPENBLAS_",
-            "TCMALLOC_")
+STRIPPED = ("DNNL_", "FETTLE_", "GOMP_", "KMP_", "OMP_", "GLIBC_TUNABLES", "LD_PRELOAD", "MALLOC_", "MIMALLOC_", "MKL_",
+            "ONEDNN_", "OPENBLAS_", "TCMALLOC_")
 KEPT = ("FETTLE_BENCH_",)
 
 
@@ -88,6 +89,8 @@ class Sampler:
 
     def reason_against(self, contestant):
         """Why this contestant cannot take part, or None. Runs it once, which also warms its files up."""
+        if contestant.obstacle:
+            return contestant.obstacle
         if not shutil.which(contestant.argv[0]):
             return f"{contestant.argv[0]} is not installed"
         try:

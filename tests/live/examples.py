@@ -15,7 +15,7 @@ import unittest
 
 import common
 
-STEPS = ["--iterations", "2", "--warmup", "1"]
+STEPS = ["--iterations", "2", "--warmup", "1"]  # weights are packed at the second
 QUICK = {
     "bert.py": [*STEPS, "--batch", "1", "--length", "8"],
     "dataloader.py": [*STEPS, "--batch", "2", "--size", "32"],
@@ -70,7 +70,7 @@ class Examples(unittest.TestCase):
             self.assertTrue(math.isfinite(said["checksum"]) and said["checksum"] > 0 and said["ms_median"] > 0, said)
             self.assertGreaterEqual(said["threads"], 1, script)
         with tempfile.TemporaryDirectory() as cache:
-            helped = self.told(python, scripts, self.fettle, "run", "-q", "--", XDG_CACHE_HOME=cache)
+            helped = self.told(python, scripts, self.fettle, "run", "-q", "--prepack", "on", "--", XDG_CACHE_HOME=cache)
         for script, said in helped.items():
             self.assertTrue(math.isclose(said["checksum"], bare[script]["checksum"], rel_tol=TOLERANCE.get(script, 1e-5)),
                             (said, bare[script]))

@@ -14,7 +14,6 @@ def onto(owner, name, make):
     """
     original = owner.__dict__[name]
     made = make(original)
-    method = types.FunctionType(made.__code__, original.__globals__, original.__name__, original.__defaults__,
+    method = types.FunctionType(made.__code__, original.__globals__, original.__name__, made.__defaults__,
                                 made.__closure__)
-    method.__kwdefaults__ = original.__kwdefaults__
     setattr(owner, name, functools.update_wrapper(method, original))

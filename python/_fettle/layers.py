@@ -13,6 +13,7 @@ class Linear:
     """torch.nn.Linear: rows times a matrix."""
 
     classes = ("Linear",)
+    images = False
     method = "forward"
     attributes = ()
 
@@ -50,6 +51,7 @@ class Convolution:
     """Conv1d, Conv2d and Conv3d with zeros for padding."""
 
     classes = ("Conv1d", "Conv2d", "Conv3d")
+    images = True
     method = "_conv_forward"
     attributes = ("padding", "stride", "dilation", "groups", "padding_mode")
 

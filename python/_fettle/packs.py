@@ -16,7 +16,7 @@ import threading
 import time
 import weakref
 
-from _fettle import layers, watch
+from _fettle import layers, regions, watch
 
 ROUNDS = 3             # timed calls of each
 GAIN = 0.97            # packed must take no more than this part of the plain time
@@ -90,20 +90,22 @@ class Packs:
     """All layers of the process. `always`: what is right is kept without timing it."""
 
     def __init__(self, torch, always, budget, verdicts, complain):
-        self._torch, self._always, self._budget, self._verdicts = torch, always, budget, verdicts
+        self._torch, self._always, self._budget, self.verdicts = torch, always, budget, verdicts
         self._complain = complain
         self._layers = {}  # id of a module: Layer
-        self._disturbed, self._gates = Disturbed(torch), watch.Gates(torch)
+        self.disturbed, self._gates = Disturbed(torch), watch.Gates(torch)
         self._grad, self._tensor, self._strided = torch.is_grad_enabled, torch.Tensor, torch.strided
-        self._types = {getattr(torch, name): margin for name, margin in MARGINS.items()}
+        self.margins = {getattr(torch, name): margin for name, margin in MARGINS.items()}
         self._readers = {}
-        self._stopped = False
-        self._lock = threading.RLock()  # of all state but that of a call with a packed weight
+        self.stopped = False
+        self.here = regions.Here()
+        self.regions = None  # regions.Regions, where channels may stay last
+        self.lock = threading.RLock()  # of all state but that of a call with a packed weight
         os.register_at_fork(after_in_child=self._unlock)
         self.met, self.packed, self.alone, self.won_ns, self._past_calls = 0, 0, {}, 0, 0
 
     def _unlock(self):
-        self._lock = threading.RLock()
+        self.lock = threading.RLock()
 
     # ---- What the grafted methods call ----
 
@@ -114,16 +116,23 @@ class Packs:
         def visit(module, input, plain):
             trial = None
             try:
+                mode = self.here.mode
+                if mode == regions.PLAIN:
+                    return None
                 if module.training or self._grad():
                     if id(module) in self._layers:
                         self._drop(self._layers[id(module)])
                     return None
                 layer = self._layers.get(id(module)) or self._meet(module, kind)
-                if layer.alone or type(input) is not self._tensor or self._stopped or self._disturbed():
+                if layer.alone or type(input) is not self._tensor or self.stopped:
+                    return None
+                if mode == regions.PACKED:
+                    return self._inside(layer, module, input)
+                if self.disturbed():
                     return None
                 output, trial = self._choose(layer, module, input)
             except Exception as error:
-                self._stop(error)
+                self.stop(error)
                 return None
             return output if trial is None else self._try(trial, layer, module, input, plain)
 
@@ -134,20 +143,20 @@ class Packs:
         output = plain(module, input)  # what is raised here is the program's
         taken = time.perf_counter_ns() - start
         try:
-            with self._lock:
+            with self.lock:
                 if shape.ready is None:
                     self._pack(shape, layer, module, input, output, taken)
                 else:
                     shape.plain_ns = min(taken, shape.plain_ns or taken)
                     self._settle(shape, layer)
         except Exception as error:
-            self._stop(error)
+            self.stop(error)
         return output
 
-    def _stop(self, error):
+    def stop(self, error):
         """Something went another way than we know: never again in this process."""
-        if not self._stopped:
-            self._stopped = True
+        if not self.stopped:
+            self.stopped = True
             self._complain(error)
             for layer in list(self._layers.values()):
                 self._drop(layer)
@@ -164,6 +173,8 @@ class Packs:
                 own.__getattr__ is not self._torch.nn.Module.__getattr__ or \
                 own.__getattribute__ is not object.__getattribute__:
             self._leave(layer, "its class has its own way to its weight")
+        elif self.regions is not None and kind.images:
+            self.regions.look_for(module)
         return layer
 
     def _part(self, key):
@@ -176,14 +187,14 @@ class Packs:
         layer.alone = why
         self.alone[why] = self.alone.get(why, 0) + 1
 
-    def _drop(self, layer):
+    def _drop(self, layer, wasted=True):
         """Its packings are no longer those of its weight, or nobody wants them now."""
         if layer.weight is None:
             return
-        with self._lock:
-            self._drop_locked(layer)
+        with self.lock:
+            self._drop_locked(layer, wasted)
 
-    def _drop_locked(self, layer):
+    def _drop_locked(self, layer, wasted):
         if layer.weight is None:
             return
         if layer.forget is not None:
@@ -198,7 +209,7 @@ class Packs:
         self._past_calls += uses
         self._budget.give_back(layer.size)
         layer.packings = layer.size = 0
-        layer.waste = layer.waste + 1 if uses < WASTE else 0
+        layer.waste = layer.waste + wasted if uses < WASTE else 0
         if layer.waste >= MOST_WASTE:
             self._leave(layer, "its weight keeps changing")
 
@@ -219,7 +230,7 @@ class Packs:
         key = (input.shape, input.stride())
         shape = layer.shapes.get(key)
         if shape is None:
-            with self._lock:
+            with self.lock:
                 return None, self._see(layer, key, module, input, weight, bias)
         if shape.closed:
             return None, None
@@ -244,30 +255,63 @@ class Packs:
         output = layer.kind.run(input, packed, bias, *arguments)
         output = output.contiguous() if relay else output
         taken = time.perf_counter_ns() - start
-        with self._lock:
+        with self.lock:
             shape.packed_ns = min(taken, shape.packed_ns or taken)
             self._settle(shape, layer)
         return output, None
 
-    def _see(self, layer, key, module, input, weight, bias):
-        """A new shape. Returns it when it is to be packed at once."""
+    def _inside(self, layer, module, input):
+        """The output of a layer in a region, in the order in which it comes; None: run the original."""
+        own = module._parameters
+        weight, bias = own.get("weight"), own.get("bias")
+        shape = layer.shapes.get(input.shape)
+        if shape is None or shape.ready is None:
+            with self.lock:
+                if shape is None and (weight is None or self._new_shape(layer, input.shape, module, input, weight, bias)):
+                    return None
+                shape = layer.shapes[input.shape]
+                if shape.closed or shape.ready is None and not self._pack(shape, layer, module, input):
+                    return None
+        elif not self._unchanged(layer, module, weight, bias):
+            self._drop(layer)
+            return None
+        shape.uses += 1
+        packed, arguments, _ = shape.ready
+        return layer.kind.run(input, packed, bias, *arguments)
+
+    def give_up(self, module):
+        """The layer's region does not pay."""
+        layer = self._layers.get(id(module))
+        if layer is not None:
+            self._drop(layer, wasted=False)
+
+    def _new_shape(self, layer, key, module, input, weight, bias):
+        """Add it. True: the layer is left alone."""
         if len(layer.shapes) >= MOST_SHAPES:
             for old in [old for old, shape in layer.shapes.items() if shape.ready is None]:
                 del layer.shapes[old]
         why = self._unfit(layer, module, input, weight, bias)
         if why:
             self._leave(layer, why)
-            return None
+            return True
         # A weight may be packed in another way for another shape, and be faster or not.
         name = " ".join(str(part) for part in (
             type(layer.kind).__name__, tuple(weight.shape), layer.geometry, tuple(input.shape), input.stride(),
             str(input.dtype).partition(".")[2], "bias" if bias is not None else "no bias"))
         shape = Shape(name)
         layer.shapes[key] = shape
-        shape.closed = not (layer.kind.fits(input.dim(), module) and input.is_cpu and input.numel())
+        shape.closed = not (layer.kind.fits(input.dim(), module) and input.is_cpu and input.numel() and
+                            input.dtype is weight.dtype)
+        return False
+
+    def _see(self, layer, key, module, input, weight, bias):
+        """A new shape. Returns it when it is to be packed at once."""
+        if self._new_shape(layer, key, module, input, weight, bias):
+            return None
+        shape = layer.shapes[key]
         if shape.closed:
             return None
-        faster = None if self._always else self._verdicts.get(name)
+        faster = None if self._always else self.verdicts.get(shape.name)
         if faster is False:
             shape.closed = True
         shape.seen = (id(weight), weight._version, weight.data_ptr()) if not weight.is_inference() else None
@@ -280,7 +324,7 @@ class Packs:
             return "its weight is computed or of another kind"
         if bias is not None and (type(bias) is not parameter or bias.dtype is not weight.dtype):
             return "its bias is of another kind"
-        if weight.dtype not in self._types or not weight.is_cpu or weight.layout is not self._strided:
+        if weight.dtype not in self.margins or not weight.is_cpu or weight.layout is not self._strided:
             return "its weight is not float32 or bfloat16 in memory"
         if weight.is_inference():
             return "its weight was made in inference mode, where changes are not counted"
@@ -291,19 +335,20 @@ class Packs:
 
     # ---- Packing ----
 
-    def _pack(self, shape, layer, module, input, plain, plain_ns):
+    def _pack(self, shape, layer, module, input, plain=None, plain_ns=None):
+        """True: it is. `plain`: what the layer gives as it is; None: somebody else compares."""
         weight, bias = module._parameters["weight"], module._parameters["bias"]
         size = weight.numel() * weight.element_size()
         if layer.weight is not None and not self._unchanged(layer, module, weight, bias):
             self._drop(layer)
         if layer.packings >= MOST_PACKINGS or not self._budget.take(size):
             shape.closed = True
-            return
+            return False
         if not self._watch(layer, module, weight, bias):
             self._budget.give_back(size)
             shape.held += 1
             shape.closed = shape.held >= MOST_HELD
-            return
+            return False
         try:
             right = self._make(shape, layer, module, input, plain)
         except RuntimeError:
@@ -314,13 +359,15 @@ class Packs:
             shape.drop()
             shape.tries += 1
             shape.closed = shape.closed or shape.tries >= MOST_TRIES
-            return
+            return False
         self.packed += not layer.ever
         layer.ever = True
         layer.packings += 1
         layer.size += size
-        shape.plain_ns, shape.packed_ns = min(plain_ns, shape.plain_ns or plain_ns), None
-        shape.settled = self._always or self._verdicts.get(shape.name) is True
+        if plain is not None:
+            shape.plain_ns, shape.packed_ns = min(plain_ns, shape.plain_ns or plain_ns), None
+            shape.settled = self._always or self.verdicts.get(shape.name) is True
+        return True
 
     def _watch(self, layer, module, weight, bias):
         """Note what the weight is now. False: others hold its memory, if only another thread that computes with it."""
@@ -356,6 +403,9 @@ class Packs:
         with torch.inference_mode(False), torch.no_grad():
             packed = layer.kind.pack(module._parameters["weight"], layer.geometry, input)
         arguments = layer.kind.arguments(layer.geometry)
+        if plain is None:
+            shape.ready = (packed, arguments, False)
+            return True
         output = layer.kind.run(input, packed, module._parameters["bias"], *arguments)
         relay = output.stride() != plain.stride()
         if relay:
@@ -366,7 +416,7 @@ class Packs:
         largest = plain.abs().max().item()
         if not 0 < largest < float("inf"):
             return False
-        if not (output - plain).abs().max().item() <= self._types[plain.dtype] * largest:
+        if not (output - plain).abs().max().item() <= self.margins[plain.dtype] * largest:
             shape.closed = True
             return False
         shape.ready = (packed, arguments, relay)
@@ -378,7 +428,7 @@ class Packs:
         if shape.settled or shape.ready is None or shape.rounds < 2 * ROUNDS:
             return
         faster = shape.packed_ns <= GAIN * shape.plain_ns
-        self._verdicts.put(shape.name, faster)
+        self.verdicts.put(shape.name, faster)
         if faster:
             shape.settled = True
             return
@@ -401,6 +451,10 @@ class Packs:
             return None
         won = self.won_ns + sum(shape.won_ns() for layer in self._layers.values() for shape in layer.shapes.values())
         line = "PyTorch: weights of %d of %d layers packed, %d MiB" % (self.packed, self.met, self._budget.most >> 20)
+        if self.regions is not None:
+            won += self.regions.won()
+            if self.regions.kept:
+                line += ", channels last in %d parts" % self.regions.kept
         if won:
             line += ", %.2f s won as measured" % (won / 1e9)
         for why, count in sorted(self.alone.items()):

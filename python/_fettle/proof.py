@@ -49,13 +49,9 @@ class Forward:
 
     def __init__(self, function, module, prover):
         self._function, self._module, self._prover = function, module, prover
-        source = textwrap.dedent(inspect.getsource(function))
-        tree = ast.parse(source).body
-        # A decorator's function is another one: of another name, wrapped, or with the source of its own.
-        if len(tree) != 1 or type(tree[0]) is not ast.FunctionDef or tree[0].name != "forward" or function.__closure__ or \
-                function.__name__ != "forward" or hasattr(function, "__wrapped__"):
+        definition = prover.source(function)
+        if definition is None or function.__closure__:
             raise _Refused
-        definition = tree[0]
         arguments = definition.args
         if arguments.vararg or arguments.kwarg or not arguments.args:
             raise _Refused
@@ -133,6 +129,10 @@ class Forward:
             # `x += y` writes where x lies: in a list of the module's, say, if x was taken from there.
             if not isinstance(node.op, ARITHMETIC) or not isinstance(node.target, ast.Name):
                 raise _Refused
+        if isinstance(node, ast.For) and self._gives_children(node.iter):
+            for part in node.body + node.orelse:
+                self._statement(part)
+            return
         for field, value in ast.iter_fields(node):
             if field in ("annotation", "type_comment", "op", "target", "targets", "simple"):
                 continue
@@ -152,6 +152,8 @@ class Forward:
             self._attribute(node)
         elif isinstance(node, ast.Call):
             self._call(node)
+        elif isinstance(node, ast.Compare) and self._asks_for_none(node):
+            pass
         elif isinstance(node, (ast.GeneratorExp, ast.ListComp)):
             self._expression(node.elt)
             for part in node.generators:
@@ -164,16 +166,26 @@ class Forward:
                 if isinstance(part, ast.expr):
                     self._expression(part)
 
+    def _is_own(self, name):
+        return name in self._module.__dict__ or name in self._module._modules
+
+    def _asks_for_none(self, node):
+        """Is it `self.a is None`, or not?"""
+        return len(node.ops) == 1 and isinstance(node.ops[0], (ast.Is, ast.IsNot)) and \
+            isinstance(node.comparators[0], ast.Constant) and node.comparators[0].value is None and \
+            isinstance(self._attribute_of_self(node.left), self._prover.nn.Module)
+
     def _attribute(self, node):
+        """No local is to hold a module, whose methods nobody has looked at: it can be called where it stands."""
         value = self._attribute_of_self(node)
         if value is not None:
-            if not (is_simple(value) or isinstance(value, self._prover.nn.Module)):
+            if not is_simple(value):
                 raise _Refused
             return
         if isinstance(node.value, ast.Name) and node.value.id == self._self:
-            if node.attr in self._module.__dict__ or node.attr in self._module._modules:
-                return  # None
-            raise _Refused
+            if not self._is_own(node.attr):
+                raise _Refused
+            return  # None
         if node.attr not in ATTRIBUTES:
             raise _Refused
         self._expression(node.value)
@@ -192,16 +204,19 @@ class Forward:
         if isinstance(function, ast.Attribute):
             if isinstance(function.value, ast.Name) and function.value.id in self._lists:
                 return function.attr in ("append", "pop")
-            if isinstance(self._attribute_of_self(function), self._prover.nn.Module):
-                return True  # children are looked at all
+            if isinstance(function.value, ast.Name) and function.value.id == self._self:
+                called = self._attribute_of_self(function)
+                # All children are looked at. What is None now cannot be called, and the proof ends when it is something.
+                return isinstance(called, self._prover.nn.Module) or called is None and self._is_own(function.attr)
             if self._allowed(function):
                 return True
-            if function.attr in METHODS:
+            if function.attr in METHODS and not (isinstance(function.value, ast.Name) and function.value.id in self._children):
                 self._expression(function.value)
                 return True
         elif isinstance(function, ast.Subscript):
             container = self._attribute_of_self(function.value)
-            self._expression(function.slice)
+            index = function.slice
+            self._expression(index.value if type(index).__name__ == "Index" else index)  # Python 3.8's
             return type(container) in (self._prover.nn.ModuleList, self._prover.nn.Sequential) and \
                 not isinstance(function.slice, ast.Slice)
         return False
@@ -235,11 +250,23 @@ class Prover:
         self._containers = {own: own.forward for own in (torch.nn.ModuleList, torch.nn.Sequential)}
         self._convolutions = {getattr(torch.nn, name) for name in CONVOLUTIONS}
         self._call, self._getattr = torch.nn.Module.__call__, torch.nn.Module.__getattr__
+        self._functional = dict(vars(torch.nn.functional))
+        self._sources = {}
         self.rests_on = {}  # (where, name): what the proof found there
         self._functions = {id(function) for function in BUILT_IN}
         for place, names in FUNCTIONS.items():
             owner = torch.nn.functional if place else torch
             self._functions |= {id(getattr(owner, name)) for name in names.split()}
+
+    def source(self, function):
+        """The definition that makes this very function; None: there is none to be read."""
+        if function not in self._sources:
+            tree = ast.parse(textwrap.dedent(inspect.getsource(function))).body
+            # A decorator's function is another one: of another name, wrapped, or with the source of its own.
+            own = len(tree) == 1 and type(tree[0]) is ast.FunctionDef and tree[0].name == function.__name__ == "forward" and \
+                not hasattr(function, "__wrapped__")
+            self._sources[function] = tree[0] if own else None
+        return self._sources[function]
 
     def allows(self, owner, name, function):
         """`function` is what owner[name] is."""
@@ -250,16 +277,28 @@ class Prover:
         return isinstance(function, type) and any(base.__module__ == "transformers.utils.generic" and
                                                   base.__name__ == "ModelOutput" for base in function.__mro__)
 
-    @staticmethod
-    def attribute(owner, name):
+    def attribute(self, owner, name):
         """What instance.name is, without running anything; None: it is None, not there, or not that plain."""
         own = getattr(owner, "__dict__", {})
-        if name in own:
-            return own[name]
-        return own.get("_modules", {}).get(name)
+        child = own.get("_modules", {}).get(name)
+        if child is None:
+            self.rests_on[id(own), name] = own, name, own.get(name)
+        return own.get(name) if child is None else child
 
-    def convolutions(self, module):
-        return sum(type(part) in self._convolutions for part in module.modules())
+    def _leaf(self, own):
+        """A layer is what we know as long as the functions are that it calls."""
+        now = vars(self.nn.functional)
+        for method in (own.forward, getattr(own, "_conv_forward", own.forward)):
+            while hasattr(method, "__wrapped__"):
+                method = method.__wrapped__
+            for name in method.__code__.co_names:
+                if name in self._functional:
+                    self.rests_on[id(now), name] = now, name, self._functional[name]
+                    if now.get(name) is not self._functional[name]:
+                        raise _Refused
+
+    def is_convolution(self, module):
+        return type(module) in self._convolutions
 
     def proof(self, module):
         """
@@ -274,7 +313,11 @@ class Prover:
                         own.__getattribute__ is not object.__getattribute__:
                     return None
                 forward = self.plain(own)
-                if forward is not self._leaves.get(own) and forward is not self._containers.get(own):
+                if forward is self._leaves.get(own):
+                    self._leaf(own)
+                    continue
+                sequence = forward is self._containers[self.nn.Sequential] and own.__iter__ is self.nn.Sequential.__iter__
+                if forward is not self._containers.get(own) and not sequence:
                     Forward(forward, part, self)
         except (_Refused, OSError, TypeError, SyntaxError):
             return None

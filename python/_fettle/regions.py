@@ -50,11 +50,12 @@ class Shape:
 class Region:
     """A proved module, and what the proof rests on."""
 
-    __slots__ = ("module", "parts", "forwards", "rests_on", "convolutions", "shapes")
+    __slots__ = ("module", "children", "parts", "forwards", "rests_on", "convolutions", "shapes")
 
     def __init__(self, module, prover, rests_on, forget):
         self.module = weakref.ref(module, forget)
         # The first is the module itself, which is not to be kept by us.
+        self.children = tuple(module._modules.values())
         self.parts = [(part, type(part), tuple(part._modules.values())) for part in module.modules()][1:]
         kinds = {type(part) for part in module.modules()}
         self.forwards = [(kind, prover.plain(kind)) for kind in kinds]
@@ -64,10 +65,10 @@ class Region:
 
     def stands(self, module, plain):
         """Is everything as when it was proved, and does nothing look on?"""
-        for part, kind, children in ((module, type(module), None), *self.parts):
+        for part, kind, children in ((module, type(module), self.children), *self.parts):
             own = part.__dict__
             if own["training"] or own["_forward_hooks"] or own["_forward_pre_hooks"] or "forward" in own or \
-                    type(part) is not kind or children is not None and tuple(own["_modules"].values()) != children:
+                    type(part) is not kind or tuple(own["_modules"].values()) != children:
                 return False
         return all(plain(kind) is forward for kind, forward in self.forwards) and \
             all(place.get(name) is value for place, name, value in self.rests_on)
@@ -106,7 +107,7 @@ class Regions:
         self._call = self._place["__call__"]
         every = torch.nn.modules.module
         self._hooks = (every._global_forward_hooks, every._global_forward_pre_hooks)
-        self.here = packs.here
+        self.here, self._storage_of = packs.here, torch.Tensor.untyped_storage
         self._lock = packs.lock
         self.found = self.kept = self.won_ns = 0
 
@@ -119,27 +120,38 @@ class Regions:
 
     def look_for(self, layer):
         """A layer runs for the first time: is it in a region? Goes by the methods that are running."""
-        inner, region, frame = layer, None, sys._getframe(1)
+        region = None
+        around = self._running(layer, sys._getframe(1))
+        if any(id(outer) in self._regions for outer in around):
+            return
+        for outer in around:
+            rests_on = None if id(outer) in self._refused else self._prover.proof(outer)
+            if rests_on is None:
+                self._refuse(outer)
+                break
+            region = outer, rests_on
+        if region and sum(self._prover.is_convolution(part) for part in region[0].modules()) > 1:
+            self._add(*region)
+
+    def _running(self, layer, frame):
+        """The modules whose forward is running, from the layer outwards, each a part of the next."""
+        inner, found = layer, []
         while frame is not None:
             code = frame.f_code
             if code.co_name == "forward" and code.co_argcount:
                 outer = frame.f_locals.get(code.co_varnames[0])
-                if isinstance(outer, self._torch.nn.Module) and outer is not inner and outer is not layer:
-                    if id(outer) in self._regions:
-                        return
-                    if id(outer) in self._refused or not any(part is inner for part in outer.modules()):
+                if isinstance(outer, self._torch.nn.Module) and outer is not inner:
+                    if not any(part is inner for part in outer.modules()):
                         break
-                    rests_on = self._prover.proof(outer)
-                    if rests_on is None:
-                        self._refuse(outer)
-                        break
-                    inner, region = outer, (outer, rests_on)
+                    found.append(outer)
+                    inner = outer
             frame = frame.f_back
-        if region and self._prover.convolutions(region[0]) > 1:
-            self._add(*region)
+        return found
 
     def _refuse(self, module):
         key = id(module)
+        if key in self._refused:
+            return
         self._refused.add(key)
         weakref.finalize(module, self._refused.discard, key).atexit = False
 
@@ -259,10 +271,14 @@ class Regions:
         return output
 
     def _lay_out(self, output, strides):
-        """Bring each tensor, in its place, into the order that it has without us."""
+        """
+        Bring each tensor, in its place, into the order that it has without us. Strides that differ are those of one without
+        gaps (_is_right), also where a size of one makes them another way of saying the same.
+        """
         for tensor, wanted in zip(tensors_in(output, self._tensor, {}).values(), strides):
             if tensor.stride() != wanted:
-                tensor.set_(tensor.contiguous())
+                fresh = tensor.contiguous()
+                tensor.set_(self._storage_of(fresh), fresh.storage_offset(), fresh.shape, wanted)
 
     # ---- Checking and timing ----
 
@@ -297,9 +313,11 @@ class Regions:
         plain = list(tensors_in(output, self._tensor, {}).values())
         shape.strides = [tensor.stride() for tensor in plain]
         other = run_packed()
-        self._lay_out(other, shape.strides)
         packed = list(tensors_in(other, self._tensor, {}).values())
-        if len(plain) != len(packed) or len({t.untyped_storage()._cdata for t in packed}) != len(packed) or \
+        if any(one.stride() != two.stride() and not one.is_contiguous() for one, two in zip(plain, packed)):
+            return False
+        self._lay_out(other, shape.strides)
+        if len(plain) != len(packed) or len({self._storage_of(t)._cdata for t in packed}) != len(packed) or \
                 type(output) is not type(other):
             return False
         for one, two in zip(plain, packed):

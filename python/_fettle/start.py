@@ -4,7 +4,7 @@ import atexit
 import os
 import sys
 
-from _fettle import graft, layers, memory, packs, verdicts
+from _fettle import graft, layers, memory, packs, regions, verdicts
 
 ENGINE = None  # packs.Packs, where weights are packed
 OLDEST = (2, 4)  # the operators and the questions that packs.py asks are as in TorchInductor since then
@@ -51,6 +51,9 @@ def begin(torch, decisions):
         for name in kind.classes:
             owner = getattr(torch.nn, name)
             graft.onto(owner, kind.method, make)
+    last = decisions.get("channels-last")
+    if last in ("auto", "on"):
+        engine.regions = regions.Regions(torch, engine, last == "on", torch.compiler.is_compiling)
     ENGINE = engine
     atexit.register(end, engine, known, "says" in decisions)
 

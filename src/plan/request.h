@@ -98,7 +98,7 @@ struct request {
 	enum max_isa max_isa;
 	enum fpmath fpmath;
 	enum huge_pages huge_pages;
-	enum choice prepack;
+	enum choice prepack, channels_last;
 	bool exact; /* nothing that may change how results are rounded */
 	enum purpose purpose;
 	const char *profile; /* name or path; NULL: none */

@@ -20,6 +20,7 @@
 
 static const char path_variable[] = "PYTHONPATH";
 static const char prepack_row[] = "prepack";
+static const char channels_last_row[] = "channels-last";
 
 enum { MEMORY_PART = 4 }; /* packed weights may take this part of an instance's memory limit */
 
@@ -28,6 +29,12 @@ enum { MEMORY_PART = 4 }; /* packed weights may take this part of an instance's 
 static bool is_torch(const struct workload *workload)
 {
 	return workload->framework && strcmp(workload->framework, "torch") == 0;
+}
+
+/* Does an option ask for the hook? */
+static bool is_asked(const struct request *request)
+{
+	return request->prepack == CHOICE_ON || request->channels_last == CHOICE_ON;
 }
 
 bool pytorch_may_be_wanted(const struct workload *workload)
@@ -40,7 +47,7 @@ bool pytorch_may_be_wanted(const struct workload *workload)
 
 bool pytorch_is_wanted(const struct workload *workload)
 {
-	return pytorch_may_be_wanted(workload) && (is_torch(workload) || workload->request.prepack == CHOICE_ON);
+	return pytorch_may_be_wanted(workload) && (is_torch(workload) || is_asked(&workload->request));
 }
 
 /* Why the hook cannot get into the program, in a few words; NULL: it can. */
@@ -139,6 +146,23 @@ static bool prepack_asked(const struct settings_input *in)
 	return in->workload->request.prepack != CHOICE_AUTO;
 }
 
+static bool channels_last_applies(const struct settings_input *in, const struct plan_instance *instance)
+{
+	return in->workload->request.channels_last != CHOICE_OFF && prepack_applies(in, instance);
+}
+
+static void channels_last_value(const struct settings_input *in, const struct plan_instance *instance,
+				struct text *value)
+{
+	(void)instance;
+	text_add(value, "%s", choice_words[in->workload->request.channels_last]);
+}
+
+static bool channels_last_asked(const struct settings_input *in)
+{
+	return in->workload->request.channels_last != CHOICE_AUTO;
+}
+
 static const struct setting_rule rules[] = {
 	{ .name = path_variable,
 	  .applies = hook_applies,
@@ -159,17 +183,32 @@ static const struct setting_rule rules[] = {
 	  .risk = "packed weights are a second copy in memory; sums are made in another order",
 	  .changes_numbers = NUMBERS_ROUNDING,
 	  .system_call = true },
+	{ .name = channels_last_row,
+	  .applies = channels_last_applies,
+	  .value = channels_last_value,
+	  .by_option = channels_last_asked,
+	  .option = "channels-last",
+	  .why = "packed convolutions take and give images with the channels last: within parts of a model whose "
+		 "source "
+		 "shows that the program cannot tell, the order is not changed back (auto: kept for a part where its "
+		 "own "
+		 "times say so)",
+	  .changes_numbers = NUMBERS_ROUNDING,
+	  .system_call = true },
 };
 
 void pytorch_record(const struct settings_input *in, const struct settings *settings,
 		    const struct plan_instance *instance, struct text *record)
 {
 	const struct setting *prepack = settings_find(settings, prepack_row, instance->index);
+	const struct setting *last = settings_find(settings, channels_last_row, instance->index);
 	const struct fact *limit = &in->machine->limits.memory_bytes;
 
 	if (!prepack || !settings_find(settings, path_variable, instance->index))
 		return;
 	text_add(record, "hook=prepack:%s", prepack->value);
+	if (last)
+		text_add(record, ",channels-last:%s", last->value);
 	if (limit->state == FACT_KNOWN)
 		text_add(record, ",memory:%" PRIu64, limit->value / in->plan->instance_count / MEMORY_PART);
 	text_add(record, "%s%s;", in->workload->hook.says ? ",says" : "", in->workload->hook.forgets ? ",forgets" : "");
@@ -190,21 +229,25 @@ static int pytorch_check(const struct settings_input *in)
 static int pytorch_refuse(const struct settings_input *in, struct err *err)
 {
 	const struct request *request = &in->workload->request;
-	const char *reason;
+	const char *reason, *asked;
 
-	if (request->prepack != CHOICE_ON)
+	if (!is_asked(request))
 		return 0;
+	asked = request->prepack == CHOICE_ON ? "--prepack" : "--channels-last";
 	if (request->exact) {
-		(void)err_set(err, -EINVAL,
-			      "--exact and --prepack on do not go together: packed weights change last digits");
+		(void)err_set(err, -EINVAL, "--exact and %s on do not go together: it changes last digits", asked);
+		return err_hint(err, "possible: one of them");
+	}
+	if (request->prepack == CHOICE_OFF) {
+		(void)err_set(err, -EINVAL, "--channels-last on is of packed convolutions, and --prepack is off");
 		return err_hint(err, "possible: one of them");
 	}
 	reason = hook_refused(in);
 	if (!reason)
 		return 0;
-	(void)err_set(err, -EINVAL, "--prepack on: %s%s%s%s", reason, in->workload->hook.closed ? " (" : "",
+	(void)err_set(err, -EINVAL, "%s on: %s%s%s%s", asked, reason, in->workload->hook.closed ? " (" : "",
 		      in->workload->hook.closed ? in->workload->hook.closed : "", in->workload->hook.closed ? ")" : "");
-	return err_hint(err, "possible: --prepack auto, which goes by what can be had");
+	return err_hint(err, "possible: %s auto, which goes by what can be had", asked);
 }
 
 const struct setting_family family_pytorch = {

@@ -19,27 +19,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-CASES = {}  # name: (function, is it to be packed? None: it does not matter)
-CALLS = 6   # so often that a shape has come back and its packing is in use
-
-
-def case(packed=None):
-    def add(function):
-        CASES[function.__name__] = (function, packed)
-        return function
-    return add
-
-
-def calls(module, *inputs, times=CALLS, guard=torch.no_grad, mode=False):
-    """Each input so many times, without gradients."""
-    module.train(mode)
-    with guard():
-        return [module(x) for x in inputs for _ in range(times)]
-
-
-def image(*shape, **more):
-    return torch.randn(*shape, **more)
-
+import hook_images  # noqa: F401 - more cases
+from hook_case import CALLS, CASES, calls, case, image
 
 # ---- Kinds of layers: name, what makes it, shape of its input, is it to be packed? ----
 
@@ -125,7 +106,7 @@ def add_kinds():
     for name, make, shape, packed in KINDS:
         def run(make=make, shape=shape):
             return calls(make(), image(*shape))
-        CASES[name] = (run, packed)
+        CASES[name] = (run, packed, None)
 
 
 add_kinds()
@@ -314,7 +295,7 @@ def add_changes():
     for name, change in CHANGES:
         def run(change=change):
             return changing(change)
-        CASES["weight_" + name] = (run, True)
+        CASES["weight_" + name] = (run, True, None)
 
 
 add_changes()
@@ -757,22 +738,29 @@ def engine():
     return None if start is None else start.ENGINE
 
 
+def counts():
+    """(calls answered by packed weights, regions whose images stay as they are), with fettle's hook; None: without."""
+    packs = engine()
+    return packs and (packs.calls(), packs.regions.kept if packs.regions else 0)
+
+
 def run(name):
-    """What it came to, and whether a packed weight was used."""
+    """What it came to; was a packed weight used, and a region?; was that due?"""
     torch.manual_seed(sum(name.encode()))
-    before = engine().calls() if engine() else 0
+    before = counts()
     try:
         with contextlib.redirect_stdout(io.StringIO()):
             result = CASES[name][0]()
     except Exception as error:
         result = [type(error).__name__, str(error)]
-    return result, (engine().calls() - before > 0) if engine() else None
+    after = counts()
+    return result, before and tuple(now > was for was, now in zip(before, after)), CASES[name][1:]
 
 
 def main(arguments):
     torch.set_num_threads(2)
     names = arguments[1:] or list(CASES)
-    torch.save({name: (*run(name), CASES[name][1]) for name in names}, arguments[0])
+    torch.save({name: run(name) for name in names}, arguments[0])
 
 
 if __name__ == "__main__":

@@ -89,11 +89,12 @@ static void the_record_tells_it_what_to_do(void **state)
 
 	with_torch(scene);
 	scene_decide_in(scene, NULL, NULL);
-	assert_non_null(strstr(value_of(scene, "FETTLE_PLAN", 0), ";hook=prepack:auto;set="));
+	assert_non_null(strstr(value_of(scene, "FETTLE_PLAN", 0), ";hook=prepack:auto,channels-last:auto;set="));
 	assert_int_equal(fact_set(&scene->machine.limits.memory_bytes, FACT_KNOWN, (uint64_t)8 << 30, "/limit", NULL),
 			 0);
 	scene_instances(scene, 2, PIN_INSTANCE);
 	scene->workload.request.prepack = CHOICE_ON;
+	scene->workload.request.channels_last = CHOICE_OFF;
 	scene->workload.hook.says = scene->workload.hook.forgets = true;
 	scene_decide_in(scene, NULL, NULL);
 	assert_non_null(strstr(value_of(scene, "FETTLE_PLAN", 1), ";hook=prepack:on,memory:1073741824,says,forgets;"));
@@ -130,6 +131,28 @@ static void where_it_cannot_get_in_auto_says_so_and_on_is_refused(void **state)
 	assert_non_null(strstr(scene->err.text, "--exact"));
 }
 
+static void channels_last_goes_with_packed_weights(void **state)
+{
+	struct scene *scene = *state;
+
+	with_torch(scene);
+	scene_decide_in(scene, NULL, NULL);
+	assert_string_equal(value_of(scene, "channels-last", 0), "auto");
+	assert_int_equal(row_of(scene, "channels-last", 0)->origin, ORIGIN_PLAN);
+	scene->workload.framework = NULL; /* asked for, the hook goes into any Python */
+	scene->workload.request.channels_last = CHOICE_ON;
+	scene_decide_in(scene, NULL, NULL);
+	assert_int_equal(row_of(scene, "channels-last", 0)->origin, ORIGIN_OPTION);
+	assert_seen(scene, 0, "PYTHONPATH", FOLDER);
+	scene->workload.request.prepack = CHOICE_OFF;
+	assert_int_equal(scene_decide(scene), -EINVAL);
+	assert_non_null(strstr(scene->err.text, "--prepack is off"));
+	scene->workload.request.prepack = CHOICE_AUTO;
+	scene->workload.request.exact = true;
+	assert_int_equal(scene_decide(scene), -EINVAL);
+	assert_non_null(strstr(scene->err.text, "--exact and --channels-last on"));
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, scene_setup, scene_teardown)
 
 int main(void)
@@ -138,6 +161,7 @@ int main(void)
 		TEST(it_is_brought_where_torch_is_or_an_option_asks),
 		TEST(the_users_pythonpath_stays_behind_it),
 		TEST(the_record_tells_it_what_to_do),
+		TEST(channels_last_goes_with_packed_weights),
 		TEST(where_it_cannot_get_in_auto_says_so_and_on_is_refused),
 	};
 

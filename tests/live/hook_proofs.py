@@ -1,0 +1,360 @@
+# SPDX-License-Identifier: Apache-2.0
+"""
+Modules of which the hook must be able to prove that the program cannot tell how their images lie in memory, and modules of
+which it must not. Prints the names of those about which it is wrong.
+
+  hook_proofs.py FOLDER-OF-_fettle
+"""
+import sys
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+sys.path.insert(0, sys.argv[1])
+from _fettle import proof  # noqa: E402
+
+KEPT, ADVICE = [], {}
+
+
+class Base(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.one, self.two = nn.Conv2d(4, 4, 3, padding=1), nn.Conv2d(4, 4, 1)
+        self.steps = nn.ModuleList([nn.Conv2d(4, 4, 1), nn.BatchNorm2d(4)])
+        self.pairs = nn.ModuleList([nn.Conv2d(4, 4, 1), nn.Conv2d(4, 4, 1)])
+        self.body = nn.Sequential(nn.Conv2d(4, 4, 1), nn.ReLU(inplace=True))
+        self.short, self.scale, self.channels = None, 2.0, 4
+        self.seen, self.function = [], torch.flatten
+        self.gamma = nn.Parameter(torch.ones(1))
+
+
+def decorated(function):
+    def forward(self, x):
+        KEPT.append(x)
+        return function(self, x)
+    return forward
+
+
+class Chain(Base):
+    def forward(self, x):
+        """Two layers and their like."""
+        skips = []
+        for step in self.steps:
+            x = step(x)
+            skips.append(x)
+        for step, pair in zip(self.steps, self.pairs):
+            x = pair(torch.cat([skips.pop(), step(x)], dim=1)[:, :4])
+        y = F.relu(self.body(x), inplace=True) * self.scale
+        if self.short is not None:
+            y = self.short(y)
+        y += x
+        return self.steps[0](F.max_pool2d(y, 2))
+
+
+class Checks(Base):
+    def forward(self, x, more: bool = False, scale=None):
+        states = () if more else None
+        if x.shape[1] != self.channels:
+            raise ValueError("wrong channels")
+        for step in self.pairs:
+            if more:
+                states = states + (x,)
+            x = step(x)
+        n, c = x.size(0), x.shape[1]
+        if not more:
+            return tuple(v for v in [x, states] if v is not None)
+        return {"x": x, "states": states}
+
+
+class Views(Base):
+    def forward(self, x):
+        return self.one(x).view(x.shape[0], -1)
+
+
+class Reshapes(Base):
+    def forward(self, x):
+        return self.one(x).reshape(-1)
+
+
+class Flattens(Base):
+    def forward(self, x):
+        return torch.flatten(self.one(x), 1)
+
+
+class Permutes(Base):
+    def forward(self, x):
+        return self.one(x).permute(0, 2, 3, 1)
+
+
+class Strides(Base):
+    def forward(self, x):
+        y = self.one(x)
+        return y * y.stride(0)
+
+
+class Contiguous(Base):
+    def forward(self, x):
+        return self.one(x).contiguous()
+
+
+class Random(Base):
+    def forward(self, x):
+        y = self.one(x)
+        return y + torch.randn_like(y)
+
+
+class Keeps(Base):
+    def forward(self, x):
+        self.last = self.one(x)
+        return self.last
+
+
+class KeepsInList(Base):
+    def forward(self, x):
+        y = self.one(x)
+        self.seen.append(y)
+        return y
+
+
+class KeepsInAlias(Base):
+    def forward(self, x):
+        seen, y = self.seen, self.one(x)
+        seen += [y]
+        return y
+
+
+class KeepsOutside(Base):
+    def forward(self, x):
+        y = self.one(x)
+        KEPT.append(y)
+        return y
+
+
+class KeepsByKey(Base):
+    def forward(self, x):
+        y = self.one(x)
+        ADVICE["y"] = y
+        return y
+
+
+class KeepsGlobal(Base):
+    def forward(self, x):
+        global LAST
+        LAST = self.one(x)
+        return LAST
+
+
+class KeepsByDefault(Base):
+    def forward(self, x, seen=[]):
+        y = self.one(x)
+        seen.append(y)
+        return y
+
+
+class Prints(Base):
+    def forward(self, x):
+        y = self.one(x)
+        print(y.stride())
+        return y
+
+
+class CallsAttribute(Base):
+    def forward(self, x):
+        return self.function(self.one(x))
+
+
+class CallsMethod(Base):
+    def helper(self, x):
+        return x.view(-1)
+
+    def forward(self, x):
+        return self.helper(self.one(x))
+
+
+class CallsArgument(Base):
+    def forward(self, x, f=None):
+        return f(self.one(x))
+
+
+class CallsRebound(Base):
+    def forward(self, x):
+        for step in self.steps:
+            step = torch.flatten
+            x = step(x)
+        return x
+
+
+class Shadows(Base):
+    def forward(self, x):
+        torch = self
+        return torch.cat(x)
+
+
+class Decorated(Base):
+    @decorated
+    def forward(self, x):
+        return self.one(x)
+
+
+class Raises(Base):
+    def forward(self, x):
+        y = self.one(x)
+        raise ValueError(y)
+
+
+class Lambda(Base):
+    def forward(self, x):
+        return (lambda y: y.view(-1))(self.one(x))
+
+
+class Walrus(Base):
+    def forward(self, x):
+        return self.one(y := x)
+
+
+class Yields(Base):
+    def forward(self, x):
+        yield self.one(x)
+
+
+class Written(Base):
+    def forward(self, x):
+        y = self.one(x)
+        y[:, 0] = 0
+        return y
+
+
+class Reflects(Base):
+    def forward(self, x):
+        return getattr(self.one(x), "view")(-1)
+
+
+class Transposes(Base):
+    def forward(self, x):
+        return self.one(x).T
+
+
+class ScaledByParameter(Base):
+    def forward(self, x):
+        return self.one(x) * self.gamma
+
+
+class InnerKeeps(Base):
+    def __init__(self):
+        super().__init__()
+        self.inner = Keeps()
+
+    def forward(self, x):
+        return self.inner(x)
+
+
+class Adds(Base):
+    def add(self, x):
+        KEPT.append(x)
+        return x
+
+    def forward(self, x):
+        return self.one(x)
+
+
+class CallsMethodOfChild(Base):
+    def __init__(self):
+        super().__init__()
+        self.inner, self.all = Adds(), nn.ModuleList([Adds()])
+
+    def forward(self, x):
+        return self.inner.add(self.one(x))
+
+
+class CallsMethodOfLocal(CallsMethodOfChild):
+    def forward(self, x):
+        inner = self.all[0]
+        return inner.add(self.one(x))
+
+
+class CallsMethodOfStep(CallsMethodOfChild):
+    def forward(self, x):
+        for inner in self.all:
+            x = inner.add(x)
+        return x
+
+
+class CallsMethodOfItem(CallsMethodOfChild):
+    def forward(self, x):
+        return self.all[0].add(self.one(x))
+
+
+class OwnCall(Base):
+    def __call__(self, x):
+        return super().__call__(x).view(-1)
+
+    def forward(self, x):
+        return self.one(x)
+
+
+class OwnConvolution(nn.Conv2d):
+    def forward(self, x):
+        return super().forward(x).view(-1)
+
+
+class HasOwnConvolution(Base):
+    def __init__(self):
+        super().__init__()
+        self.one = OwnConvolution(4, 4, 1)
+
+    def forward(self, x):
+        return self.one(x)
+
+
+class HasLinear(Base):
+    def __init__(self):
+        super().__init__()
+        self.last = nn.Linear(4, 4)
+
+    def forward(self, x):
+        return self.last(self.one(x))
+
+
+def made_here():
+    """No source to be read, or not this one."""
+    without = type("Without", (Base,), {})
+    exec(compile("def forward(self, x):\n    return self.one(x)\n", "<nowhere>", "exec"), space := {})
+    without.forward = space["forward"]
+    replaced = Chain()
+    replaced.forward = lambda x: x
+    return {"without source": without(), "forward of its own": replaced}
+
+
+PROVED = (Chain, Checks, Adds)
+
+
+class Pair(nn.Sequential):
+    """With the forward of its parent."""
+
+
+def subclasses(own):
+    return [inner for direct in own.__subclasses__() for inner in (direct, *subclasses(direct))]
+
+
+def main():
+    prover = proof.Prover(torch, lambda own: own.forward)
+    kinds = {own.__name__: own() for own in subclasses(Base)} | made_here()
+    kinds["sequence"] = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.MaxPool2d(2), Chain())
+    kinds["pair"] = Pair(nn.Conv2d(3, 4, 3), nn.ReLU())
+    kinds["odd sequence"] = nn.Sequential(nn.Conv2d(3, 4, 3), nn.Flatten())
+    due = {own.__name__ for own in PROVED} | {"sequence", "pair"}
+    for name, module in kinds.items():
+        if (prover.proof(module) is not None) != (name in due):
+            print(name)
+    nn.ReLU.forward = lambda self, x: x.view(-1)
+    if prover.proof(nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU())) is not None:
+        print("a layer replaced")
+    torch.nn.functional.silu = lambda x, inplace: x.view(-1)
+    if prover.proof(nn.Sequential(nn.Conv2d(3, 4, 3), nn.SiLU())) is not None:
+        print("a function replaced")
+    print(len(kinds), "looked at")
+
+
+if __name__ == "__main__":
+    main()

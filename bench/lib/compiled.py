@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """
 Runs a script of PyTorch with its model compiled (torch.compile, and TorchInductor's freezing, which packs weights), without a
-change to the script: the first module that it calls is the model.
+change to the script: the first module that it calls itself is the model.
 
   compiled.py SCRIPT [arguments of the script]
 """
@@ -19,9 +19,17 @@ compiled = []
 
 
 def first_call(module, *args, **kwargs):
+    if sys._getframe(1).f_code.co_filename != script:
+        return plain(module, *args, **kwargs)  # as a model is made, some of its modules run
     torch.nn.Module.__call__ = plain
     compiled.append(module)
-    module.compile()
+
+    # As module.compile() does, but of a function that is not PyTorch's own: in those no compiling begins, and the
+    # forward() of a Sequential is one.
+    def call(*arguments, **words):
+        return module._call_impl(*arguments, **words)
+
+    module._compiled_call_impl = torch.compile(call)
     return module(*args, **kwargs)
 
 

@@ -428,7 +428,7 @@ class Packs:
         if shape.settled or shape.ready is None or shape.rounds < 2 * ROUNDS:
             return
         faster = shape.packed_ns <= GAIN * shape.plain_ns
-        self.verdicts.put(shape.name, faster)
+        self.verdicts.put(shape.name, faster, shape.packed_ns / shape.plain_ns)
         if faster:
             shape.settled = True
             return

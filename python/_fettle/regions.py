@@ -337,7 +337,7 @@ class Regions:
         if shape.settled or shape.rounds < 2 * ROUNDS:
             return
         faster = shape.packed_ns <= GAIN * shape.plain_ns
-        self._packs.verdicts.put(shape.name, faster)
+        self._packs.verdicts.put(shape.name, faster, shape.packed_ns / shape.plain_ns)
         if faster:
             shape.settled = True
             self.kept += 1

@@ -67,8 +67,9 @@ class Region:
         """Is everything as when it was proved, and does nothing look on?"""
         for part, kind, children in ((module, type(module), self.children), *self.parts):
             own = part.__dict__
+            modules = own["_modules"]
             if own["training"] or own["_forward_hooks"] or own["_forward_pre_hooks"] or "forward" in own or \
-                    type(part) is not kind or tuple(own["_modules"].values()) != children:
+                    type(part) is not kind or (tuple(modules.values()) != children if children else modules):
                 return False
         return all(plain(kind) is forward for kind, forward in self.forwards) and \
             all(place.get(name) is value for place, name, value in self.rests_on)
@@ -125,13 +126,19 @@ class Regions:
         if any(id(outer) in self._regions for outer in around):
             return
         for outer in around:
-            rests_on = None if id(outer) in self._refused else self._prover.proof(outer)
+            rests_on = self._prover.proof(outer)
             if rests_on is None:
                 self._refuse(outer)
                 break
             region = outer, rests_on
         if region and sum(self._prover.is_convolution(part) for part in region[0].modules()) > 1:
             self._add(*region)
+
+    def _has(self, outer, inner):
+        """Is it a child, if only in a container that does not run itself?"""
+        nn = self._torch.nn
+        return any(part is inner or isinstance(part, (nn.ModuleList, nn.ModuleDict, nn.Sequential)) and self._has(part, inner)
+                   for part in outer._modules.values() if part is not None)
 
     def _running(self, layer, frame):
         """The modules whose forward is running, from the layer outwards, each a part of the next."""
@@ -141,7 +148,7 @@ class Regions:
             if code.co_name == "forward" and code.co_argcount:
                 outer = frame.f_locals.get(code.co_varnames[0])
                 if isinstance(outer, self._torch.nn.Module) and outer is not inner:
-                    if not any(part is inner for part in outer.modules()):
+                    if id(outer) in self._refused or not self._has(outer, inner):
                         break
                     found.append(outer)
                     inner = outer
@@ -150,8 +157,6 @@ class Regions:
 
     def _refuse(self, module):
         key = id(module)
-        if key in self._refused:
-            return
         self._refused.add(key)
         weakref.finalize(module, self._refused.discard, key).atexit = False
 

@@ -109,7 +109,6 @@ class Regions:
         every = torch.nn.modules.module
         self._hooks = (every._global_forward_hooks, every._global_forward_pre_hooks)
         self.here, self._storage_of = packs.here, torch.Tensor.untyped_storage
-        self._lock = packs.lock
         self.found = self.kept = self.won_ns = 0
 
     def _plain(self, kind):
@@ -254,7 +253,7 @@ class Regions:
     def _run_plain(self, shape, region, original, module, args, kwargs):
         output, taken = self._run(PLAIN, original, module, args, kwargs)
         if shape.ready and not shape.settled:
-            with self._lock:
+            with self._packs.lock:
                 shape.plain_ns = min(taken, shape.plain_ns or taken)
                 self._settle(shape, region)
         return output
@@ -270,7 +269,7 @@ class Regions:
             shape.uses += 1
         else:
             taken = time.perf_counter_ns() - start
-            with self._lock:
+            with self._packs.lock:
                 shape.packed_ns = min(taken, shape.packed_ns or taken)
                 self._settle(shape, region)
         return output
@@ -297,7 +296,7 @@ class Regions:
         except Exception as error:
             self._packs.stop(error)
             return output
-        with self._lock:
+        with self._packs.lock:
             if right:
                 shape.ready, shape.plain_ns = True, taken
                 shape.settled = self._always or self._packs.verdicts.get(shape.name) is True

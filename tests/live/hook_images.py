@@ -5,7 +5,11 @@ find out, or to be told something else because of it.
 """
 import ctypes
 import io
+import os
 import pickle
+import signal
+import sys
+import threading
 import warnings
 
 import torch
@@ -327,6 +331,36 @@ def a_region_that_raises():
             except Exception as error:
                 seen.append((type(error).__name__, str(error)))
     return seen + calls(m, x, times=3)
+
+
+@case()
+def a_fork_while_the_state_is_locked():
+    """The child must not wait for a thread that it does not have."""
+    m, x = small(), image(1, 8, 12, 12)
+    seen = calls(m, x, times=1)
+    start = sys.modules.get("_fettle.start")
+    lock = start.ENGINE.lock if start else threading.Lock()
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # a fork after a parallel region and threads in the child do not go together
+    ready, done = threading.Event(), threading.Event()
+
+    def hold():
+        with lock:
+            ready.set()
+            done.wait()
+    holder = threading.Thread(target=hold)
+    holder.start()
+    ready.wait()
+    child = os.fork()
+    if child == 0:
+        signal.alarm(20)
+        calls(m, x, times=MANY)
+        os._exit(0)
+    seen.append(os.waitpid(child, 0)[1])
+    done.set()
+    holder.join()
+    torch.set_num_threads(threads)
+    return seen + calls(m, x, times=MANY)
 
 
 @case()

@@ -122,24 +122,29 @@ bool prove_group_open(const struct prove_group *group)
 	return false;
 }
 
+static struct prove_trial *least_promising(const struct prove_group *group)
+{
+	struct prove_trial *last = NULL;
+
+	for (size_t i = 0; i < group->count; i++) {
+		struct prove_trial *trial = group->trials[i];
+
+		if (trial->open && (!last || trial->rank >= last->rank))
+			last = trial;
+	}
+	return last;
+}
+
 int prove_group_trim(struct prove_group *group, size_t fits, const char *why)
 {
+	struct prove_trial *last;
 	size_t open = 0;
 	int r = 0;
 
 	for (size_t i = 0; i < group->count; i++)
 		open += group->trials[i]->open;
-	for (; r == 0 && open > fits; open--) {
-		struct prove_trial *last = NULL;
-
-		for (size_t i = 0; i < group->count; i++) {
-			struct prove_trial *trial = group->trials[i];
-
-			if (trial->open && (!last || trial->rank >= last->rank))
-				last = trial;
-		}
+	for (; r == 0 && open > fits && (last = least_promising(group)) != NULL; open--)
 		r = prove_trial_close(last, false, why);
-	}
 	return r;
 }
 

@@ -110,7 +110,9 @@ class Prove(unittest.TestCase):
         _, trials = self.trials("--only", "wait", "--budget", "6", "--", "sleep", "1")
         self.assertLess(time.monotonic() - began, 15)
         self.assertEqual({trial["verdict"] for trial in trials.values()}, {"undecided"})
-        self.assertEqual({trial["why"] for trial in trials.values()}, {"the budget ended"})
+        # There is time for one of the two at most, and not for its eight blocks.
+        self.assertEqual({trial["why"] for trial in trials.values()},
+                         {"the budget ended", "the budget is too short for all, and others promise more"})
 
     def test_the_doctor_cites_what_its_own_workload_showed(self):
         if not json.loads(self.prove("--json", "--only", "nothing", "--budget", "15").stdout)["trials"][0]["samples"]:

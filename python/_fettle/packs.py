@@ -425,8 +425,8 @@ class Packs:
     def _settle(self, shape, layer):
         """One more call was timed: is that enough to tell?"""
         shape.rounds += 1
-        if shape.settled or shape.ready is None or shape.rounds < 2 * ROUNDS:
-            return
+        if shape.settled or shape.ready is None or shape.rounds < 2 * ROUNDS or not (shape.packed_ns and shape.plain_ns):
+            return  # several threads at once may all have run the same of the two
         faster = shape.packed_ns <= GAIN * shape.plain_ns
         self.verdicts.put(shape.name, faster, shape.packed_ns / shape.plain_ns)
         if faster:

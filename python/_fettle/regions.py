@@ -338,8 +338,8 @@ class Regions:
 
     def _settle(self, shape, region):
         shape.rounds += 1
-        if shape.settled or shape.rounds < 2 * ROUNDS:
-            return
+        if shape.settled or not shape.ready or shape.rounds < 2 * ROUNDS or not (shape.packed_ns and shape.plain_ns):
+            return  # several threads at once may all have run the same of the two
         faster = shape.packed_ns <= GAIN * shape.plain_ns
         self._packs.verdicts.put(shape.name, faster, shape.packed_ns / shape.plain_ns)
         if faster:

@@ -114,9 +114,11 @@ static int save_profile(const struct onednn_advice *advice, const char *name, st
 }
 
 /* --peak. Not to be had is no failure where nobody asked for it. */
-static int find_peak(const struct onednn_profile *profile, const char *asked, bool ran_here, double *ret_gflops,
-		     struct err *err)
+static int find_peak(const struct onednn_profile *profile, const struct options *options, bool ran_here,
+		     double *ret_gflops, struct err *err)
 {
+	const char *const asked = options->peak;
+	const bool shown = options->json || !options->quiet;
 	double number = 0;
 	int r;
 
@@ -125,7 +127,7 @@ static int find_peak(const struct onednn_profile *profile, const char *asked, bo
 		return 0;
 	}
 	/* Each of several at once has its part of the processor, and nothing says which. */
-	if (asked ? strcmp(asked, "here") != 0 : !ran_here || profile->streams > 1)
+	if (!shown || (asked ? strcmp(asked, "here") != 0 : !ran_here || profile->streams > 1))
 		return 0;
 	r = peak_measure(ret_gflops, err);
 	return r < 0 && r != -ENOMEM && !asked ? 0 : r;
@@ -141,7 +143,7 @@ int onednn_tell(const struct invocation *invocation, struct onednn_profile *prof
 	struct err err = { 0 };
 
 	if (onednn_profile_end(profile, &err) < 0 ||
-	    find_peak(profile, options->peak, to_stderr, &profile->peak_gflops, &err) < 0 ||
+	    find_peak(profile, options, to_stderr, &profile->peak_gflops, &err) < 0 ||
 	    onednn_advise(profile, options->capacity ? options->capacity : capacity, flags, &advice, &err) < 0 ||
 	    (options->folded && write_folded(profile, options->folded, &err) < 0) ||
 	    (options->save && save_profile(&advice, options->save, &err) < 0))

@@ -230,8 +230,8 @@ int gathered_close(struct gathered *gathered, const struct ended *ended, struct 
 		r = take_finding(gathered, &report->findings[i]);
 	}
 	for (size_t i = 0; r == 0 && i < report->check_count; i++) {
-		report->checks[i].sight =
-			report->checks[i].verdict == VERDICT_DIFFERS ? SIGHT_ONCE : report->checks[i].sight;
+		if (report->checks[i].verdict == VERDICT_DIFFERS)
+			report->checks[i].sight = SIGHT_ONCE;
 		r = take_last_check(gathered, &report->checks[i]);
 	}
 	return r < 0 ? err_nomem(err) : 0;

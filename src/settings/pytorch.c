@@ -169,8 +169,7 @@ static const struct setting_rule rules[] = {
 	  .merge = path_merge,
 	  .users_part = path_users_part,
 	  .why = "brings fettle's hook into PyTorch: Python runs its sitecustomize.py, which takes itself out again, "
-		 "runs "
-		 "the user's own and waits for 'import torch' (Python, module site)" },
+		 "runs the user's own and waits for 'import torch' (Python, module site)" },
 	{ .name = prepack_row,
 	  .applies = prepack_applies,
 	  .value = prepack_value,
@@ -178,8 +177,7 @@ static const struct setting_rule rules[] = {
 	  .option = "prepack",
 	  .why = "in inference the weights of linear layers are packed for oneDNN once, by the operators that "
 		 "TorchInductor uses, where PyTorch packs them at each call (auto: kept for a layer where its own "
-		 "times "
-		 "say so)",
+		 "times say so)",
 	  .risk = "packed weights are a second copy in memory; sums are made in another order",
 	  .changes_numbers = NUMBERS_ROUNDING,
 	  .system_call = true },
@@ -189,10 +187,8 @@ static const struct setting_rule rules[] = {
 	  .by_option = channels_last_asked,
 	  .option = "channels-last",
 	  .why = "packed convolutions take and give images with the channels last: within parts of a model whose "
-		 "source "
-		 "shows that the program cannot tell, the order is not changed back (auto: kept for a part where its "
-		 "own "
-		 "times say so)",
+		 "source shows that the program cannot tell, the order is not changed back (auto: kept for a part "
+		 "where its own times say so)",
 	  .changes_numbers = NUMBERS_ROUNDING,
 	  .system_call = true },
 };

@@ -8,6 +8,8 @@
 #include "base/text.h"
 #include "cli/cmd_onednn.h"
 #include "cli/decide.h"
+#include "cli/onednn_speak.h"
+#include "cli/onednn_tell.h"
 #include "cli/output.h"
 #include "cli/supervise.h"
 #include "onednn/profile.h"

@@ -3,35 +3,19 @@
 #include "base/cleanup.h"
 #include "base/environ.h"
 #include "base/err.h"
-#include "base/parse.h"
 #include "base/text.h"
-#include "base/words.h"
 #include "cli/cmd_onednn.h"
 #include "cli/decide.h"
+#include "cli/onednn_speak.h"
+#include "cli/onednn_tell.h"
 #include "cli/output.h"
 #include "launch/piped.h"
-#include "machine/host.h"
-#include "machine/machine.h"
 #include "onednn/profile.h"
 #include "onednn/split.h"
 #include "target/target.h"
 
 #include <string.h>
 #include <unistd.h>
-
-/*
- * Creations and executions, and since 3.0 what primitives make inside others. oneDNN 3 reads both words of the first;
- * to oneDNN 2 it is longer than a number can be and so not set, and it reads the second (seen with 2.6.3 and 3.12.0).
- */
-static const char *const speak[] = { "ONEDNN_VERBOSE=2,debuginfo=1", "DNNL_VERBOSE=2" };
-
-/* Read in this order. */
-static const char *const verbose_names[] = { "ONEDNN_VERBOSE", "DNNL_VERBOSE" };
-static const char *const capacity_names[] = { "ONEDNN_PRIMITIVE_CACHE_CAPACITY", "MKLDNN_PRIMITIVE_CACHE_CAPACITY",
-					      "DNNL_PRIMITIVE_CACHE_CAPACITY" };
-
-const char onednn_nothing_printed[] =
-	"the program printed no line of oneDNN: it does not use it, or its oneDNN was built without ONEDNN_VERBOSE";
 
 struct collector {
 	struct onednn_profile *profile;
@@ -99,77 +83,6 @@ static struct collector *collector_new(void)
 	return collector;
 }
 
-/* The first of these variables that is set, or NULL. */
-static const char *first_set(const char *const *names, size_t count, const char **ret_value)
-{
-	for (size_t i = 0; i < count; i++) {
-		*ret_value = environ_value((const char *const *)environ, names[i]);
-		if (*ret_value)
-			return names[i];
-	}
-	return NULL;
-}
-
-static const char told_by_user[] = "%s='%s' is the user's and stays: what it leaves out is not collected";
-
-/* Ours, with oneDNN told to speak unless the user has told it what to say. */
-static int environment_for(struct words *ret_environment, struct err *err)
-{
-	const char *value, *name = first_set(verbose_names, ARRAY_SIZE(verbose_names), &value);
-	int r = 0;
-
-	for (char **variable = environ; r == 0 && *variable; variable++)
-		r = words_add(ret_environment, *variable);
-	if (r == 0 && name)
-		output_line(told_by_user, name, value);
-	for (size_t i = 0; r == 0 && !name && i < ARRAY_SIZE(speak); i++)
-		r = words_add(ret_environment, speak[i]);
-	/* The list ends in NULL. */
-	if (r == 0)
-		r = words_add(ret_environment, "");
-	if (r < 0)
-		return err_nomem(err);
-	free(ret_environment->items[--ret_environment->count]);
-	ret_environment->items[ret_environment->count] = NULL;
-	return 0;
-}
-
-int onednn_speak(struct err *err)
-{
-	const char *value, *name = first_set(verbose_names, ARRAY_SIZE(verbose_names), &value);
-
-	if (name)
-		output_line(told_by_user, name, value);
-	for (size_t i = 0; !name && i < ARRAY_SIZE(speak); i++) {
-		if (putenv((char *)speak[i]) != 0) /* which never writes to it */
-			return err_nomem(err);
-	}
-	return 0;
-}
-
-unsigned onednn_capacity_asked(const struct options *options)
-{
-	const char *value;
-	unsigned capacity = 0;
-
-	if (!first_set(capacity_names, ARRAY_SIZE(capacity_names), &value))
-		return options->request.onednn_cache;
-	return parse_unsigned(value, &capacity) < 0 ? 0 : capacity;
-}
-
-const char *onednn_processor_flags(struct decision *decision)
-{
-	const struct options live = { .machine = NULL };
-	struct err err = { 0 };
-	const struct fact *isa;
-
-	if (decide_machine(&live, false, decision, &err) < 0 || machine_read_host(decision->machine, 0, &err) < 0 ||
-	    !decision->machine->host)
-		return NULL;
-	isa = &decision->machine->host->facts[HOST_ISA];
-	return isa->state == FACT_KNOWN ? isa->raw : NULL;
-}
-
 static int exit_code_of(const struct piped_end *end)
 {
 	return end->signal ? EXIT_SIGNAL + end->signal : end->exit_code;
@@ -189,7 +102,7 @@ static int tell(struct invocation *invocation, struct collector *collector, cons
 	if (r < 0)
 		code = output_failure(EXIT_OWN, &err);
 	else if (!collector->profile->stream.lines)
-		output_line(onednn_nothing_printed);
+		output_line("%s", onednn_nothing_printed);
 	else
 		code = onednn_tell(invocation, collector->profile, onednn_capacity_asked(&invocation->options),
 				   onednn_processor_flags(&decision), true);
@@ -206,7 +119,6 @@ static int exit_code_of_start(int code)
 static int collect(struct invocation *invocation, struct collector *collector, char *const *words)
 {
 	const struct piped_taker taker = { take_output, take_idle, collector };
-	cleanup_words struct words environment = { .items = NULL };
 	cleanup_target struct target *target = NULL;
 	struct piped_end end = { .signal = 0 };
 	struct err err = { 0 };
@@ -214,13 +126,27 @@ static int collect(struct invocation *invocation, struct collector *collector, c
 
 	if (r < 0)
 		return output_failure(exit_code_of_start(r), &err);
-	if (environment_for(&environment, &err) < 0)
+	if (onednn_speak(&err) < 0)
 		return output_failure(EXIT_OWN, &err);
-	r = launch_piped(&(struct launch_program){ target->path, words }, environment.items, &taker, &end, &err);
+	r = launch_piped(&(struct launch_program){ target->path, words }, environ, &taker, &end, &err);
 	if (r < 0)
 		return output_failure(r == -ENOENT || r == -EACCES || r == -ENOEXEC ? exit_code_of_start(r) : EXIT_OWN,
 				      &err);
 	return tell(invocation, collector, &end);
+}
+
+const struct option *onednn_plan_option(const struct invocation *invocation, const struct option_found *found)
+{
+	static const struct option_table *const plans[] = { &planning_options, &instance_options, &settings_options };
+	const struct option_table *const *tables = invocation->command->tables;
+
+	for (size_t t = 0; tables[t]; t++) {
+		for (size_t i = 0; i < ARRAY_SIZE(plans); i++) {
+			if (tables[t] == plans[i] && found->first[t])
+				return found->first[t];
+		}
+	}
+	return NULL;
 }
 
 static int check_run(const struct invocation *invocation, int count, struct err *err)

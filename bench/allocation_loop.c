@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * allocation-loop THREADS ROUNDS: each thread takes, touches and gives back memory of 16 bytes to 256 KiB, as a program
- * that does little else. A thread lasts 1,000 steps and is followed by another. Prints milliseconds.
+ * allocation-loop THREADS ROUNDS STEPS: each thread takes, touches and gives back memory of 16 bytes to 256 KiB, as a
+ * program that does little else. A thread lasts so many steps and is followed by another. Prints milliseconds.
  */
 #include <pthread.h>
 #include <stdint.h>
@@ -9,14 +9,16 @@
 #include <stdlib.h>
 #include <time.h>
 
-enum { KEPT = 512, STEPS = 1000, THREADS_MAX = 64 };
+enum { KEPT = 512, THREADS_MAX = 64 };
+
+static unsigned long steps;
 
 static void *work(void *argument)
 {
 	uint64_t state = (uint64_t)(uintptr_t)argument * 2654435761U + 1;
 	char *kept[KEPT] = { NULL };
 
-	for (unsigned i = 0; i < STEPS; i++) {
+	for (unsigned long i = 0; i < steps; i++) {
 		const size_t slot = i % KEPT;
 		size_t size;
 
@@ -44,12 +46,13 @@ static double now_ms(void)
 
 int main(int argc, char *argv[])
 {
-	const unsigned long threads = argc == 3 ? strtoul(argv[1], NULL, 10) : 0;
-	const unsigned long rounds = argc == 3 ? strtoul(argv[2], NULL, 10) : 0;
+	const unsigned long threads = argc == 4 ? strtoul(argv[1], NULL, 10) : 0;
+	const unsigned long rounds = argc == 4 ? strtoul(argv[2], NULL, 10) : 0;
 	const double began = now_ms();
 	pthread_t ids[THREADS_MAX];
 
-	if (!threads || threads > THREADS_MAX || !rounds)
+	steps = argc == 4 ? strtoul(argv[3], NULL, 10) : 0;
+	if (!threads || threads > THREADS_MAX || !rounds || !steps)
 		return 2;
 	for (unsigned long round = 0; round < rounds; round++) {
 		for (unsigned long i = 0; i < threads; i++) {

@@ -9,8 +9,10 @@ variant=$1
 . ./facts.sh
 
 thp=/sys/kernel/mm/transparent_hugepage
-# Nothing may move pages while they are counted: khugepaged collapses and balancing migrates.
+# Nothing may move pages while they are counted: khugepaged collapses and balancing migrates. It sleeps between two scans
+# only: whoever first has memory for huge pages wakes it for one, which is to end at the first huge page.
 echo 3600000 >$thp/khugepaged/scan_sleep_millisecs
+echo 1 >$thp/khugepaged/pages_to_scan
 echo 0 >/proc/sys/kernel/numa_balancing
 # And no node may lack a huge page while it has memory: booting leaves free pages in pieces.
 echo 3 >/proc/sys/vm/drop_caches
@@ -78,9 +80,10 @@ row() {
 	huge=$(sed -n 's/^huge //p' fettle.out)
 	case $mode in
 	always)
-		# First touch on a node without memory gets none: the kernel takes huge pages of the own node only.
+		# First touch on a node without memory gets none (but khugepaged's one, 2048 KiB): the kernel takes huge pages
+		# of the own node only.
 		if [ "$variant-$nodes" = no-memory-1 ] && { [ "$memory" = none ] || [ "$memory" = local ]; }; then
-			is "$name: not in huge pages" "$huge" 0
+			ok "$name: not in huge pages" test "$huge" -le 2048
 		else
 			ok "$name: in huge pages" test "$huge" -gt 8000
 		fi

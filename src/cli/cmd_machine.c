@@ -12,10 +12,10 @@
 #include "cli/option.h"
 #include "cli/output.h"
 #include "cli/plan_document.h"
-#include "cli/svg.h"
 #include "machine/host.h"
 #include "machine/machine.h"
 #include "machine/may.h"
+#include "svg/svg.h"
 #include "target/libraries.h"
 
 #include <string.h>

@@ -2,9 +2,9 @@
 #include "cli/cmd_machine_tree.h"
 
 #include "base/cleanup.h"
+#include "base/shown.h"
 #include "base/text.h"
 #include "cli/colour.h"
-#include "cli/shown.h"
 #include "machine/machine.h"
 #include "machine/query.h"
 

@@ -9,10 +9,10 @@
 #include "cli/plan_document.h"
 #include "cli/plan_text.h"
 #include "cli/profile.h"
-#include "cli/svg.h"
 #include "emit/emit.h"
 #include "machine/machine.h"
 #include "plan/plan.h"
+#include "svg/svg.h"
 #include "target/target.h"
 
 #include <stdlib.h>

@@ -4,11 +4,11 @@
 #include "base/cleanup.h"
 #include "base/cpulist.h"
 #include "base/fact.h"
+#include "base/shown.h"
 #include "base/text.h"
 #include "cli/colour.h"
 #include "cli/option.h"
 #include "cli/plan_text.h"
-#include "cli/shown.h"
 #include "observe/observation.h"
 #include "report/findings.h"
 

@@ -4,12 +4,12 @@
 
 #include "base/cleanup.h"
 #include "base/err.h"
-#include "cli/svg.h"
-#include "cli/svg_colour.h"
-#include "cli/svg_role.h"
 #include "machine/machine.h"
 #include "machine/narrow.h"
 #include "plan/plan.h"
+#include "svg/colour.h"
+#include "svg/role.h"
+#include "svg/svg.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -5,9 +5,9 @@
 #include "base/cleanup.h"
 #include "base/err.h"
 #include "base/text.h"
-#include "cli/svg_layout.h"
-#include "cli/svg_xml.h"
 #include "machine/machine.h"
+#include "svg/layout.h"
+#include "svg/xml.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -13,7 +13,7 @@ done
 # shellcheck disable=SC2086
 wrong=$(find $folders -name '*.[ch]' -exec awk '
 	BEGIN {
-		count = split("base machine target plan settings emit launch observe report onednn prove tune store cli", rooms, " ")
+		count = split("base machine target plan settings emit svg launch observe report onednn prove tune store cli", rooms, " ")
 		for (i = 1; i <= count; i++)
 			order[rooms[i]] = i
 	}

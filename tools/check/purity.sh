@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# plan, settings, emit, report, onednn and prove touch no file, clock, environment or process; no room but cli prints or
+# plan, settings, emit, svg, report, onednn and prove touch no file, clock, environment or process; no room but cli prints or
 # exits. Told by the undefined symbols of their objects. Usage: purity.sh <build folder>
 set -u
 build=${1:?"usage: purity.sh <build folder>"}
@@ -31,7 +31,7 @@ for object in "$objects"/*.c.o; do
 	[ -e "$object" ] || break
 	none=0
 	case ${object##*/} in
-	plan_* | settings_* | emit_* | report_* | onednn_* | prove_*) found=$(undefined "$prints|$files|$clock|$state" "$object") ;;
+	plan_* | settings_* | emit_* | svg_* | report_* | onednn_* | prove_*) found=$(undefined "$prints|$files|$clock|$state" "$object") ;;
 	*) found=$(undefined "$prints" "$object") ;;
 	esac
 	[ -z "$found" ] || wrong="$wrong$found

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What stands below the machine: what cells mean, and the distances. */
-#include "cli/svg_draw.h"
+#include "svg/draw.h"
 
 #include "base/cleanup.h"
 #include "base/text.h"
-#include "cli/svg_xml.h"
 #include "machine/machine.h"
 #include "machine/query.h"
+#include "svg/xml.h"
 
 #include <inttypes.h>
 #include <stdio.h>

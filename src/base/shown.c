@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "cli/shown.h"
+#include "base/shown.h"
 
 #include "base/cleanup.h"
 #include "base/fact.h"

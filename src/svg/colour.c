@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "cli/svg_colour.h"
+#include "svg/colour.h"
 
 #include "base/text.h"
-#include "cli/svg_xml.h"
+#include "svg/xml.h"
 
 /* Instances: the scheme "light" of Paul Tol, "Colour Schemes", SRON technical note 09-002: distinct to colour-blind
  * readers, made to be filled in behind dark letters. Neighbours in the list are far apart. */

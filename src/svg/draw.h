@@ -5,8 +5,8 @@
  */
 #pragma once
 
-#include "cli/svg_layout.h"
-#include "cli/svg_role.h"
+#include "svg/layout.h"
+#include "svg/role.h"
 
 struct text;
 

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The legend of a plan: each instance with its CPUs; what all have in common is said once, above. */
-#include "cli/svg_draw.h"
+#include "svg/draw.h"
 
 #include "base/cleanup.h"
 #include "base/cpulist.h"
+#include "base/shown.h"
 #include "base/text.h"
-#include "cli/shown.h"
-#include "cli/svg_colour.h"
-#include "cli/svg_xml.h"
 #include "machine/machine.h"
 #include "plan/plan.h"
+#include "svg/colour.h"
+#include "svg/xml.h"
 
 enum { LIST_ROOM = 30, SWATCH_HEIGHT = 18, ROW_HEIGHT = 22, TITLE_HEIGHT = 22, COLUMN_GAP = 18 };
 

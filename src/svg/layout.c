@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "cli/svg_layout.h"
+#include "svg/layout.h"
 
-#include "cli/svg_xml.h"
 #include "machine/machine.h"
+#include "svg/xml.h"
 
 #include <stdint.h>
 #include <string.h>

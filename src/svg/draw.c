@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "cli/svg_draw.h"
+#include "svg/draw.h"
 
 #include "base/text.h"
-#include "cli/svg_colour.h"
-#include "cli/svg_xml.h"
 #include "machine/machine.h"
+#include "svg/colour.h"
+#include "svg/xml.h"
 
 #include <stdio.h>
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Which boxes there are, what is in which, and what stands on them. */
-#include "cli/svg_layout.h"
+#include "svg/layout.h"
 
 #include "base/cleanup.h"
+#include "base/shown.h"
 #include "base/text.h"
-#include "cli/shown.h"
 #include "machine/machine.h"
 
 #include <errno.h>

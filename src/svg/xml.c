@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "cli/svg_xml.h"
+#include "svg/xml.h"
 
 #include "base/cleanup.h"
 #include "base/text.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "cli/svg_role.h"
+#include "svg/role.h"
 
 #include "machine/machine.h"
 #include "plan/plan.h"

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "cli/svg.h"
+#include "svg/svg.h"
 
 #include "base/cleanup.h"
 #include "base/cpulist.h"
 #include "base/text.h"
-#include "cli/svg_colour.h"
-#include "cli/svg_draw.h"
-#include "cli/svg_xml.h"
 #include "machine/machine.h"
 #include "plan/plan.h"
+#include "svg/colour.h"
+#include "svg/draw.h"
+#include "svg/xml.h"
 
 #include <errno.h>
 #include <inttypes.h>

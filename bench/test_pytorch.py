@@ -1,15 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
 """python3 -m unittest discover -s bench"""
 
+import contextlib
 import importlib.machinery
 import importlib.util
+import io
+import json
 import os
 import re
 import tempfile
+import types
 import unittest
 import xml.etree.ElementTree
 
-from lib import picture, runner, ways
+from lib import command, picture, runner, ways
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 
@@ -120,13 +124,40 @@ class Results(unittest.TestCase):
         self.assertEqual({model.script for model in pytorch.MODELS.values()}, scripts)
 
     def test_results_must_agree(self):
-        check = pytorch.agree("bert", 1e-5)
-        samples = self.samples(bare=[1, 1], fettle=[1, 1])
+        check = pytorch.agree("bert", 1e-5, {"bare", "fettle"})
+        samples = self.samples(bare=[1, 1], fettle=[1, 1], asked=[1, 1])
         samples["fettle"][1]["checksum"] = 1 + 1e-6
+        samples["asked"][0]["checksum"] = 2.0
         check(samples)
-        samples["fettle"][1]["checksum"] = 1 + 1e-4
-        with self.assertRaises(runner.Failed):
-            check(samples)
+        for name in "fettle", "bare":
+            for wrong in 1 + 1e-4, float("nan"), float("inf"):
+                with self.subTest(name=name, wrong=wrong), self.assertRaisesRegex(runner.Failed, f"bert.*: {name} by "):
+                    check({**samples, name: samples["bare"][:1] + [{"checksum": wrong}]})
+        self.assertEqual(pytorch.difference(samples, "asked"), 1)
+
+    def test_what_proves_nothing_is_said_and_the_rest_is_measured(self):
+        class Sampler:
+            def admit(self, contestants):
+                return contestants, {}
+
+            def interleave(self, contestants, *_):
+                return {each.name: [{"ms": 1.0}] for each in contestants}
+
+        def wrong(_):
+            raise runner.Failed("a is not b")
+
+        with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(io.StringIO()) as out:
+            bench = command.Bench.__new__(command.Bench)
+            bench.options = types.SimpleNamespace(rounds=2, seed=1, json=os.path.join(folder, "all.json"))
+            bench.name, bench.sampler, bench.document, bench.wrong = "x", Sampler(), {"tables": []}, []
+            for title, after in ("first", wrong), ("second", None):
+                bench.measure(title, [runner.Contestant("a", ["a"])], [], after)
+            with self.assertRaisesRegex(runner.Failed, "a is not b"):
+                bench.finish()
+            with open(bench.options.json, encoding="utf-8") as file:
+                kept = json.load(file)
+        self.assertIn("a is not b", out.getvalue())
+        self.assertEqual([table.get("wrong") for table in kept["tables"]], ["a is not b", None])
 
     def test_the_mean_is_of_inference_models_in_which_one_took_part(self):
         tables = {"bert": self.samples(bare=[4, 4], fettle=[2, 2], other=[1, 1]), "training": self.samples(bare=[1], fettle=[9]),

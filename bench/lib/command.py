@@ -48,6 +48,7 @@ class Bench:
         self.sampler = runner.Sampler(self.built("bench/sample"))
         self.document = {"benchmark": name, "options": vars(options), "machine": report.machine(),
                          "stripped_environment": self.sampler.stripped, "tables": []}
+        self.wrong = []  # what was found out about samples that prove nothing
         print(f"# {name}\n\n{report.machine_line(self.document['machine'])}  ")
         print(f"{self.fettle_version()}; {options.rounds} rounds, seed {options.seed}")
 
@@ -63,18 +64,24 @@ class Bench:
 
     def measure(self, title, contestants, columns, after=None, times=1):
         """
-        Sample, print the table, keep the samples. `after(samples)` may check them; of what is short and noisy `times` as
-        many rounds are run. Returns the samples.
+        Sample, print the table, keep the samples. `after(samples)` may check them: when it raises Failed, that is said and
+        kept beside them, the benchmark goes on, and fails at its end. Of what is short and noisy `times` as many rounds are
+        run. Returns the samples.
         """
         admitted, left_out = self.sampler.admit(contestants)
         rounds = self.options.rounds * times
         samples = self.sampler.interleave(admitted, rounds, self.options.seed, Progress(title, rounds))
         print(f"\n## {title}\n\n{report.markdown(samples, columns, left_out)}", flush=True)
-        self.document["tables"].append({
-            "title": title, "left_out": left_out, "samples": samples,
-            "commands": {c.name: {"argv": c.argv, "environment": c.environment} for c in admitted}})
-        if after:
-            after(samples)
+        table = {"title": title, "left_out": left_out, "samples": samples,
+                 "commands": {c.name: {"argv": c.argv, "environment": c.environment} for c in admitted}}
+        self.document["tables"].append(table)
+        try:
+            if after:
+                after(samples)
+        except runner.Failed as failure:
+            table["wrong"] = str(failure)
+            self.wrong.append(str(failure))
+            print(f"\n**These figures prove nothing: {failure}.**", flush=True)
         return samples
 
     def skip(self, title, reason):
@@ -84,6 +91,8 @@ class Bench:
     def finish(self):
         default = os.path.join(self.options.build, "bench", self.name + ".json")
         report.write_json(self.options.json or default, self.document)
+        if self.wrong:
+            raise runner.Failed("; ".join(self.wrong))
 
 
 def main(benchmark):

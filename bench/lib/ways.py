@@ -138,10 +138,14 @@ def compiled(place, run):
                       obstacle=None if shutil.which("g++") else "no g++ is installed")
 
 
+def title_with(words):
+    return f"fettle run {words}"
+
+
 def with_options(words):
     """`fettle run` with options of the user's."""
     def make(place, run):
-        return Contestant(f"fettle run {words}", *place.fettle_run(run, shlex.split(words)))
+        return Contestant(title_with(words), *place.fettle_run(run, shlex.split(words)))
     return make
 
 

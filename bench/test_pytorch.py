@@ -148,7 +148,7 @@ class Results(unittest.TestCase):
 
         with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(io.StringIO()) as out:
             bench = command.Bench.__new__(command.Bench)
-            bench.options = types.SimpleNamespace(rounds=2, seed=1, json=os.path.join(folder, "all.json"))
+            bench.options = types.SimpleNamespace(build=folder, rounds=2, seed=1, json=os.path.join(folder, "all.json"))
             bench.name, bench.sampler, bench.document, bench.wrong = "x", Sampler(), {"tables": []}, []
             for title, after in ("first", wrong), ("second", None):
                 bench.measure(title, [runner.Contestant("a", ["a"])], [], after)

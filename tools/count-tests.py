@@ -1,6 +1,10 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""Counts what `meson test` ran: count-tests.py TESTLOG.json
+"""
+Counts what `meson test` ran.
+
+  count-tests.py TESTLOG.json [AGAIN.json]   what AGAIN.json has of a test that failed in TESTLOG.json counts in its stead
+  count-tests.py --failed TESTLOG.json       the names of what failed, as `meson test` takes them, a line each
 
 A TAP test counts as its subtests, any other as one; a test that broke off counts as failed however
 many subtests it had passed. Prints "PASSED FAILED SKIPPED" on stdout; on stderr each failure's
@@ -39,8 +43,14 @@ def last_line(text):
     return lines[-1] if lines else "no reason given"
 
 
+def tell(test, heading):
+    print(f"--- {test['name']}: {heading}", file=sys.stderr)
+    print(" ".join(test["command"]), file=sys.stderr)
+    print((test.get("stdout") or "")[-8000:] + (test.get("stderr") or "")[-8000:], file=sys.stderr)
+
+
 def count(test):
-    """[passed, failed, skipped] of one test; reports failures and skips."""
+    """[passed, failed, skipped] of one test, and the reasons of its skips."""
     stdout, stderr = test.get("stdout") or "", test.get("stderr") or ""
     counts, reasons = tap_counts(stdout)
     result = test["result"]
@@ -51,21 +61,35 @@ def count(test):
         counts[0 if result in ("OK", "EXPECTEDFAIL") else 1] = 1
     elif result not in ("OK", "SKIP", "EXPECTEDFAIL") and not counts[1]:
         counts[1] = 1
-    for reason in reasons:
-        print(f"    skipped: {test['name']}: {reason}", file=sys.stderr)
-    if counts[1]:
-        print(f"--- {test['name']}: {result}, exit {test['returncode']}", file=sys.stderr)
-        print(" ".join(test["command"]), file=sys.stderr)
-        print(stdout[-8000:] + stderr[-8000:], file=sys.stderr)
-    return counts
+    return counts, reasons
 
 
-def main():
-    total = [0, 0, 0]
-    with open(sys.argv[1], encoding="utf-8") as log:
-        for line in log:
-            total = [a + b for a, b in zip(total, count(json.loads(line)))]
+def read(path):
+    with open(path, encoding="utf-8") as log:
+        return [json.loads(line) for line in log]
+
+
+def main(first, again=None):
+    total, seconds = [0, 0, 0], {test["name"]: test for test in read(again)} if again else {}
+    for test in read(first):
+        counts, reasons = count(test)
+        second = seconds.get(test["name"]) if counts[1] else None
+        if counts[1]:
+            tell(test, f"{test['result']}, exit {test['returncode']}")
+        if second:
+            counts, reasons = count(second)
+            if counts[1]:
+                tell(second, f"and again: {second['result']}, exit {second['returncode']}")
+            else:
+                print(f"    shaky: {test['name']}: failed as above, and passed when it was run again alone", file=sys.stderr)
+        for reason in reasons:
+            print(f"    skipped: {test['name']}: {reason}", file=sys.stderr)
+        total = [a + b for a, b in zip(total, counts)]
     print(*total)
 
 
-main()
+if sys.argv[1] == "--failed":
+    for name in (test["name"].split(" / ")[-1] for test in read(sys.argv[2]) if count(test)[0][1]):
+        print(name)
+else:
+    main(*sys.argv[1:])

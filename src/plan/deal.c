@@ -187,18 +187,44 @@ static int give_evenly(struct table *table, struct share *share)
 	return 0;
 }
 
+/* How far a domain lies from another: nodes of one package are neighbours, and so are those that follow each other. */
+static unsigned way(const struct table *table, unsigned from, unsigned to)
+{
+	const struct pool *pool = table->pool;
+	const struct machine_core *one =
+		&pool->machine->cores[pool->cores[pool->groups[LEVEL_DOMAIN][from].first].core_idx];
+	const struct machine_core *two =
+		&pool->machine->cores[pool->cores[pool->groups[LEVEL_DOMAIN][to].first].core_idx];
+
+	return (from > to ? from - to : to - from) + (one->package_idx == two->package_idx ? 0 : pool->domain_count);
+}
+
+/* The domain with room that is nearest to the one where an instance computes. */
+static unsigned nearest_domain(const struct table *table, const struct share *share, unsigned home)
+{
+	unsigned best = UINT32_MAX;
+
+	for (unsigned group = first_group(table, share); group <= last_group(table, share); group++) {
+		if (table->left[group] && (best == UINT32_MAX || way(table, home, group) < way(table, home, best)))
+			best = group;
+	}
+	return best;
+}
+
 /* The group for helpers: one where their instance computes and, best of all, has the promise; then by room. */
 static unsigned choose_beside(const struct table *table, const struct share *share)
 {
-	unsigned best = UINT32_MAX, best_worth = 0;
+	unsigned best = UINT32_MAX, best_worth = 0, home = UINT32_MAX;
 
 	for (size_t i = 0; i < table->after.count; i++) {
 		const struct share *mine = &table->after.items[i];
 		const unsigned group = table->pool->cores[mine->from.first].in[table->level];
 		unsigned worth;
 
-		if (mine->hand != share->hand || mine->helper || group < first_group(table, share) ||
-		    group > last_group(table, share) || !table->left[group])
+		if (mine->hand != share->hand || mine->helper)
+			continue;
+		home = group;
+		if (group < first_group(table, share) || group > last_group(table, share) || !table->left[group])
 			continue;
 		worth = table->left[group] + (mine->beside ? table->pool->core_count : 0);
 		if (worth > best_worth) {
@@ -206,6 +232,8 @@ static unsigned choose_beside(const struct table *table, const struct share *sha
 			best_worth = worth;
 		}
 	}
+	if (best == UINT32_MAX && table->level == LEVEL_DOMAIN && table->pool->near_idx == MACHINE_NONE)
+		best = nearest_domain(table, share, home);
 	return best == UINT32_MAX ? choose(table, share) : best;
 }
 
@@ -309,7 +337,7 @@ int deal(const struct pool *pool, const struct request *request, struct hand *ha
 
 		if (add_share(&table.after, share) < 0)
 			return -ENOMEM;
-		share = (struct share){ i, hands[i].from, hands[i].reserve, 0, true, false };
+		share = (struct share){ i, hands[i].helpers_from, hands[i].reserve, 0, true, false };
 		if (share.cores && add_share(&table.after, share) < 0)
 			return -ENOMEM;
 	}

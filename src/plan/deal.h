@@ -9,9 +9,10 @@
 /* What one instance is to get, and gets. */
 struct hand {
 	unsigned compute, reserve;
-	struct pool_group from;  /* an area, a domain or the whole pool */
-	unsigned *positions;     /* room for all of them; the compute cores come first */
-	unsigned count, helpers; /* of either, filled in */
+	struct pool_group from;         /* an area, a domain or the whole pool */
+	struct pool_group helpers_from; /* the same, for the reserve */
+	unsigned *positions;            /* room for all of them; the compute cores come first */
+	unsigned count, helpers;        /* of either, filled in */
 };
 
 /*

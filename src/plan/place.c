@@ -14,24 +14,34 @@ static enum pool_level home_level(const struct pool *pool)
 	return pool->per ? LEVEL_AREA : LEVEL_DOMAIN;
 }
 
+/* Where the n-th instance would begin if instances and reserves followed each other through the pool: its domain. */
+static unsigned domain_due(const struct pool *pool, const struct shape *shape, unsigned n)
+{
+	const unsigned position = n * (pool->core_count / shape->instances);
+
+	return pool->cores[position].in[LEVEL_DOMAIN];
+}
+
 /*
  * Give each instance a home, or NO_HOME where no node can hold it. `spare` (by home) becomes what the homes leave over.
- * Scatter takes the node with most left, close and --near the first with enough; with --per there is one for each.
+ * Scatter takes the node with most left, close and --near the first with enough; with --per there is one for each, and
+ * where reserves lie apart the homes lie as far from each other as they need.
  */
 static void choose_homes(const struct pool *pool, const struct shape *shape, enum strategy strategy, int *homes,
 			 unsigned *spare)
 {
 	const unsigned count = pool->per ? pool->area_count : pool->domain_count;
-	const unsigned foot = shape->cores + shape->reserve;
-	const bool scatter = strategy == STRATEGY_SCATTER && pool->near_idx == MACHINE_NONE;
+	const unsigned foot = shape->cores + (shape->apart ? 0 : shape->reserve);
+	const bool near = pool->near_idx != MACHINE_NONE;
+	const bool scatter = strategy == STRATEGY_SCATTER && !near;
 
 	for (unsigned h = 0; h < count; h++)
 		spare[h] = pool->groups[home_level(pool)][h].count;
 	for (unsigned n = 0; n < shape->instances; n++) {
-		unsigned best = pool->per ? n : 0;
+		unsigned best = pool->per ? n : shape->apart && !near ? domain_due(pool, shape, n) : 0;
 
-		for (unsigned h = 1; !pool->per && h < count; h++) {
-			if (spare[best] < foot || (scatter && spare[h] > spare[best]))
+		for (unsigned h = 0; !pool->per && h < count; h++) {
+			if (spare[best] < foot || (scatter && !shape->apart && spare[h] > spare[best]))
 				best = h;
 		}
 		homes[n] = spare[best] >= foot ? (int)best : NO_HOME;
@@ -122,6 +132,7 @@ int place_make(const struct pool *pool, const struct shape *shape, const struct 
 					  .from = homes[i] == NO_HOME ? everything
 								      : pool->groups[home_level(pool)][homes[i]],
 					  .positions = slots[i].cores };
+		hands[i].helpers_from = shape->apart ? everything : hands[i].from;
 	}
 	if (deal(pool, request, hands, n) < 0)
 		return err_nomem(err);

@@ -52,7 +52,20 @@ static unsigned most_instances(const struct pool *pool, const struct shape *shap
 {
 	const unsigned foot = cores + shape->reserve;
 
-	return cores > pool->largest || shape->cross ? pool->core_count / foot : room(pool, foot);
+	if (cores > pool->largest || shape->cross)
+		return pool->core_count / foot;
+	return shape->apart ? min_of(room(pool, cores), pool->core_count / foot) : room(pool, foot);
+}
+
+/* Is there room for all instances of this size? If only with reserves apart from them, so be it. */
+static bool has_room(const struct pool *pool, struct shape *shape, unsigned cores)
+{
+	for (int apart = 0; apart < 2; apart++) {
+		shape->apart = apart;
+		if (most_instances(pool, shape, cores) >= shape->instances)
+			return true;
+	}
+	return false;
 }
 
 /* Largest size at which this many instances fit, at most `from`; 0: none. */
@@ -223,7 +236,10 @@ static int shape_even(const struct pool *pool, struct shape *shape, unsigned use
 
 	if (user)
 		even = min_of(even, user);
-	shape->cores = shape->threads ? smt_size(pool, shape) : most_cores(pool, shape, even);
+	for (int apart = 0; apart < 2 && !shape->cores; apart++) {
+		shape->apart = apart;
+		shape->cores = shape->threads ? smt_size(pool, shape) : most_cores(pool, shape, even);
+	}
 	if (!shape->cores)
 		return refuse_size(pool, shape, 1, err);
 	if (!shape->threads)
@@ -237,7 +253,7 @@ static int shape_fixed(const struct pool *pool, const struct request *request, s
 {
 	if (!request->instances && (request->latency || request->cores_per_instance > 0))
 		shape->instances = count_for_size(pool, shape, fixed, user);
-	if (most_instances(pool, shape, fixed) < shape->instances)
+	if (!has_room(pool, shape, fixed))
 		return refuse_size(pool, shape, fixed, err);
 	if ((uint64_t)shape->instances * fixed > shape->budget) {
 		const unsigned share = shape->budget / shape->instances;
@@ -338,7 +354,7 @@ static int settle(const struct pool *pool, const struct workload *workload, unsi
 		shape.cores = min_of(shape.cores, shape.threads);
 		shape.grow = false;
 		/* Smaller than it was, it may now be due in one node, and its reserve with it. */
-		if (!pool->per && most_instances(pool, &shape, shape.cores) < shape.instances)
+		if (!pool->per && !has_room(pool, &shape, shape.cores))
 			return refuse_size(pool, &shape, shape.cores, err);
 	}
 	*ret_shape = shape;

@@ -12,6 +12,7 @@ struct shape {
 	unsigned reserve; /* each, besides, for helpers */
 	bool grow;        /* share out the remainder too: sizes may differ by what is left */
 	bool cross;       /* an instance may span nodes though a node could hold it */
+	bool apart;       /* no node holds an instance and its reserve: the reserve may lie in others */
 	unsigned threads; /* each: no more than this; 0: as cores (PUs under --smt) and budget allow */
 	unsigned even;    /* what equal parts would have; 0: sizes come from elsewhere */
 	unsigned whole;   /* cores of each without the reserve, when it is a part of them */

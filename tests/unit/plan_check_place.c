@@ -288,7 +288,21 @@ static unsigned helpers_of(const struct machine *machine, const struct plan_inst
 	       cores_in(machine, instance->pus_os, PER_CORE, ANYWHERE);
 }
 
-/* Helpers lie in the node of their instance, and not outside its L3s while one of these has a core that is free. */
+/* Have nodes room for every instance with its reserve beside it? */
+static bool have_room_beside(const struct scene *scene, unsigned reserve)
+{
+	const unsigned cores = cores_in(scene->machine, scene->plan->instances[0].pus_os, PER_CORE, ANYWHERE);
+	unsigned blocks = 0;
+
+	for (size_t n = 0; n < scene->machine->node_count; n++)
+		blocks += cores_in(scene->machine, scene->pool, PER_NODE, (int)n) / (cores + reserve);
+	return blocks >= scene->plan->instance_count;
+}
+
+/*
+ * Helpers lie in the node of their instance, if nodes have room for all of that; and not outside its L3s while one of
+ * these has a core that is free.
+ */
 static const char *check_reserve(const struct scene *scene)
 {
 	const struct machine *machine = scene->machine;
@@ -303,8 +317,9 @@ static const char *check_reserve(const struct scene *scene)
 			continue;
 		if (!asked->percent && helpers_of(machine, instance) != asked->amount)
 			return "--reserve: not so many cores kept";
-		/* Where one node need not hold an instance, it may be the helpers that it does not hold. */
-		may_span = scene->request->cross_node || scene->request->has_per;
+		/* Where one node need not or cannot hold an instance, it may be the helpers that it does not hold. */
+		may_span = scene->request->cross_node || scene->request->has_per ||
+			   !have_room_beside(scene, helpers_of(machine, instance));
 		if (node >= 0 && object_around(machine, instance->mask_os, PER_NODE) != node &&
 		    (!may_span || free_cores(scene, node)))
 			return "--reserve: helpers in another node";

@@ -161,6 +161,14 @@ static void helpers_stay_beside_their_instance(void **state)
 		  { "0-3", "4-7" } },
 		/* each in its own node */
 		{ TWO_BY_FOUR, { .instances = 2, .reserve = { 30, true } }, { "0,2,4,6", "8,10,12,14" } },
+		/* four computing cores fill a node: the helpers are next door, in the same package */
+		{ FOUR_NODES, { .instances = 2, .reserve = { 50, true } }, { "0-7", "8-15" } },
+		{ FOUR_NODES,
+		  { .instances = 2, .cores_per_instance = 4, .reserve = { 3, false }, .strategy = STRATEGY_CLOSE },
+		  { "0-6", "8-14" } },
+		{ FOUR_NODES,
+		  { .instances = 3, .cores_per_instance = 4, .reserve = { 1, false } },
+		  { "0-3,12", "4-7,13", "8-11,14" } },
 	};
 
 	(void)state;

@@ -5,6 +5,7 @@
 #include "base/cpulist.h"
 #include "base/err.h"
 #include "base/fact.h"
+#include "base/words.h"
 
 #include <limits.h>
 #include <string.h>
@@ -37,6 +38,29 @@ json_t *json_any_text(const char *text)
 			*c = '?';
 	}
 	return json_string(copy);
+}
+
+json_t *json_optional_text(const char *text)
+{
+	return text ? json_any_text(text) : json_null();
+}
+
+json_t *json_words(const struct words *words)
+{
+	json_t *array = json_array();
+	int r = 0;
+
+	for (size_t i = 0; words && i < words->count; i++)
+		r |= json_array_append_new(array, json_any_text(words->items[i]));
+	return json_finish(array, r);
+}
+
+json_t *json_finish(json_t *value, int r)
+{
+	if (r == 0)
+		return value;
+	json_decref(value);
+	return NULL;
 }
 
 int json_get_text(const json_t *object, const char *key, const char **ret_text, struct err *err)

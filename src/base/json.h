@@ -13,6 +13,7 @@
 
 struct err;
 struct fact;
+struct words;
 
 /* {"key": "0-3,8"}. Returns 0 or -1. */
 int json_set_list(json_t *object, const char *key, hwloc_const_bitmap_t set);
@@ -24,6 +25,15 @@ int json_set_fact(json_t *object, const char *key, const struct fact *fact, json
 /* A string of any bytes: JSON is UTF-8; names of files and cgroups, and texts of a foreign file, need not be. What is
  * not ASCII becomes '?' then. NULL when memory ran out. */
 json_t *json_any_text(const char *text);
+
+/* The same, or null for NULL. */
+json_t *json_optional_text(const char *text);
+
+/* Texts as an array of such strings; NULL words are none. NULL when memory ran out. */
+json_t *json_words(const struct words *words);
+
+/* A value once everything was set in it: the value when `r` is 0; else it is freed and NULL returned. */
+json_t *json_finish(json_t *value, int r);
 
 /* Readers: 0, or -EINVAL naming the key when it is missing or of another type. */
 int json_get_text(const json_t *object, const char *key, const char **ret_text, struct err *err);

@@ -2,6 +2,7 @@
 /* Writing a profile. */
 #include "base/cleanup.h"
 #include "base/err.h"
+#include "base/json.h"
 #include "cli/layers.h"
 #include "cli/options.h"
 #include "cli/output.h"
@@ -55,10 +56,7 @@ static json_t *names_of(const struct option_texts *texts)
 
 	for (size_t i = 0; i < texts->count; i++)
 		r |= json_array_append_new(array, json_string(texts->items[i]));
-	if (r == 0)
-		return array;
-	json_decref(array);
-	return NULL;
+	return json_finish(array, r);
 }
 
 /* Of one variable the last --set counts. */
@@ -73,10 +71,7 @@ static json_t *sets_of(const struct option_texts *texts)
 
 		r |= name ? json_object_set_new(object, name, json_string(equals + 1)) : -1;
 	}
-	if (r == 0)
-		return object;
-	json_decref(object);
-	return NULL;
+	return json_finish(object, r);
 }
 
 /* Every option of a profile that was given from word `first` on. */
@@ -98,10 +93,7 @@ static json_t *document(const struct options *options, const struct option_found
 		r |= json_object_set_new(object, "unset", names_of(&options->unset));
 	if (options->without.count)
 		r |= json_object_set_new(object, "no", names_of(&options->without));
-	if (r == 0)
-		return object;
-	json_decref(object);
-	return NULL;
+	return json_finish(object, r);
 }
 
 static int write_profile(const json_t *object, const char *path, struct err *err)

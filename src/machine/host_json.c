@@ -58,11 +58,7 @@ static json_t *evidence_to_json(const struct host_row *row, const struct fact *f
 		r |= json_object_set_new(item, "value", fact->raw && !unknown ? json_any_text(fact->raw) : json_null());
 	if (unknown && (fact->raw || !row->moves))
 		r |= json_object_set_new(item, "why", fact->raw ? json_any_text(fact->raw) : json_null());
-	if (r < 0) {
-		json_decref(item);
-		return NULL;
-	}
-	return item;
+	return json_finish(item, r);
 }
 
 static json_t *pools_to_json(const struct host *host)
@@ -77,11 +73,7 @@ static json_t *pools_to_json(const struct host *host)
 					   json_pack("{sIsIsI}", "page_bytes", (json_int_t)pool->page_bytes, "pages",
 						     (json_int_t)pool->pages, "free", (json_int_t)pool->free_pages));
 	}
-	if (r < 0) {
-		json_decref(pools);
-		return NULL;
-	}
-	return pools;
+	return json_finish(pools, r);
 }
 
 json_t *host_to_json(const struct host *host, json_t *unknown)
@@ -104,9 +96,5 @@ json_t *host_to_json(const struct host *host, json_t *unknown)
 			r |= json_array_append_new(evidence, evidence_to_json(row, fact));
 	}
 	r |= json_object_set_new(object, "evidence", evidence);
-	if (r < 0) {
-		json_decref(object);
-		return NULL;
-	}
-	return object;
+	return json_finish(object, r);
 }

@@ -126,11 +126,7 @@ static json_t *node_to_json(const struct machine *machine, const struct machine_
 		r |= add_unknown(unknown, "distances");
 	}
 	r |= json_object_set_new(object, "distances", distances);
-	if (r < 0) {
-		json_decref(object);
-		return NULL;
-	}
-	return object;
+	return json_finish(object, r);
 }
 
 static int set_nodes(const struct machine *machine, json_t *object, json_t *unknown)
@@ -253,9 +249,5 @@ json_t *machine_to_json(const struct machine *machine)
 		r |= json_object_set_new(object, "may", may_to_json(machine->may, unknown));
 	r |= json_object_set_new(object, "host", host_to_json(machine->host, unknown));
 	r |= json_object_set_new(object, "unknown", unknown);
-	if (r < 0) {
-		json_decref(object);
-		return NULL;
-	}
-	return object;
+	return json_finish(object, r);
 }

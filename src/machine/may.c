@@ -277,9 +277,5 @@ json_t *may_to_json(const struct may *may, json_t *unknown)
 	}
 	r |= json_object_set_new(object, "why", why);
 	r |= json_object_set_new(object, "limits", bounds);
-	if (r < 0) {
-		json_decref(object);
-		return NULL;
-	}
-	return object;
+	return json_finish(object, r);
 }

@@ -24,14 +24,6 @@ static json_t *span_text(struct onednn_span span)
 	return text ? json_any_text(text) : NULL;
 }
 
-static json_t *finish(json_t *value, int r)
-{
-	if (r == 0)
-		return value;
-	json_decref(value);
-	return NULL;
-}
-
 static json_t *row_to_json(const struct onednn_profile *profile, const struct onednn_row *row)
 {
 	json_t *object = json_object();
@@ -49,7 +41,7 @@ static json_t *row_to_json(const struct onednn_profile *profile, const struct on
 				 row->flop_ms > 0 && profile->peak_gflops > 0
 					 ? json_real(row->flop / row->flop_ms / 1e6 / profile->peak_gflops)
 					 : json_null());
-	return finish(object, r);
+	return json_finish(object, r);
 }
 
 static json_t *rows_to_json(const struct onednn_profile *profile)
@@ -61,7 +53,7 @@ static json_t *rows_to_json(const struct onednn_profile *profile)
 		if (profile->rows[i].calls)
 			r |= json_array_append_new(array, row_to_json(profile, &profile->rows[i]));
 	}
-	return finish(array, r);
+	return json_finish(array, r);
 }
 
 static json_t *shape_to_json(const struct onednn_profile *profile, const struct onednn_primitive *primitive)
@@ -80,7 +72,7 @@ static json_t *shape_to_json(const struct onednn_profile *profile, const struct 
 		primitive->flop > 0 && primitive->exec_ms > 0
 			? json_real(primitive->flop * (double)primitive->calls / primitive->exec_ms / 1e6)
 			: json_null());
-	return finish(object, r);
+	return json_finish(object, r);
 }
 
 static json_t *shapes_to_json(const struct onednn_profile *profile, size_t count)
@@ -92,7 +84,7 @@ static json_t *shapes_to_json(const struct onednn_profile *profile, size_t count
 	count = longest ? onednn_profile_longest(profile, 0, count, longest) : 0;
 	for (size_t i = 0; i < count; i++)
 		r |= json_array_append_new(array, shape_to_json(profile, &profile->primitives.items[longest[i]]));
-	return finish(array, r);
+	return json_finish(array, r);
 }
 
 static json_t *curve_to_json(const struct onednn_sizing *sizing)
@@ -103,7 +95,7 @@ static json_t *curve_to_json(const struct onednn_sizing *sizing)
 	for (size_t i = 0; i < sizing->curve_count; i++)
 		r |= json_array_append_new(array, json_pack("{s:i, s:o}", "capacity", (int)sizing->curve[i].capacity,
 							    "hit_rate", json_real(sizing->curve[i].hit_rate)));
-	return finish(array, r);
+	return json_finish(array, r);
 }
 
 /* What a capacity would change. */
@@ -156,21 +148,19 @@ static json_t *cache_to_json(const struct onednn_profile *profile, const struct 
 	r |= json_object_set_new(object, "curve", curve_to_json(sizing));
 	r |= set_recommendation(object, advice, unknown);
 	r |= json_object_set_new(object, "why", json_any_text(advice->why));
-	return finish(object, r);
+	return json_finish(object, r);
 }
 
 static json_t *finding_to_json(const struct onednn_finding *finding)
 {
-	json_t *object = json_object(), *evidence = json_array();
+	json_t *object = json_object();
 	int r = json_object_set_new(object, "id", json_string(finding->id));
 
 	r |= json_object_set_new(object, "severity", json_string(finding->severity));
 	r |= json_object_set_new(object, "text", json_any_text(finding->text));
-	for (size_t i = 0; i < finding->evidence.count; i++)
-		r |= json_array_append_new(evidence, json_any_text(finding->evidence.items[i]));
-	r |= json_object_set_new(object, "evidence", evidence);
+	r |= json_object_set_new(object, "evidence", json_words(&finding->evidence));
 	r |= json_object_set_new(object, "remedy", json_any_text(finding->remedy));
-	return finish(object, r);
+	return json_finish(object, r);
 }
 
 static json_t *findings_to_json(const struct onednn_advice *advice)
@@ -180,7 +170,7 @@ static json_t *findings_to_json(const struct onednn_advice *advice)
 
 	for (size_t i = 0; i < advice->finding_count; i++)
 		r |= json_array_append_new(array, finding_to_json(&advice->findings[i]));
-	return finish(array, r);
+	return json_finish(array, r);
 }
 
 static json_t *said(const char *text)
@@ -232,5 +222,5 @@ json_t *onednn_to_json(const struct onednn_profile *profile, const struct onednn
 	r |= json_object_set_new(object, "cache", cache_to_json(profile, advice, unknown));
 	r |= json_object_set_new(object, "findings", findings_to_json(advice));
 	r |= json_object_set_new(object, "unknown", unknown);
-	return finish(object, r);
+	return json_finish(object, r);
 }

@@ -19,10 +19,7 @@ static json_t *places_to_json(const struct plan_instance *instance)
 		(void)snprintf(text, sizeof(text), "%u", instance->places_os[i]);
 		r |= json_array_append_new(array, json_string(text));
 	}
-	if (r == 0)
-		return array;
-	json_decref(array);
-	return NULL;
+	return json_finish(array, r);
 }
 
 static json_t *instance_to_json(const struct plan_instance *instance)
@@ -39,10 +36,7 @@ static json_t *instance_to_json(const struct plan_instance *instance)
 	r |= json_object_set_new(object, "places_os", places_to_json(instance));
 	r |= json_set_list(object, "nodes_os", instance->nodes_os);
 	r |= json_object_set_new(object, "memory_policy", json_string(memory_policy_words[instance->memory_policy]));
-	if (r == 0)
-		return object;
-	json_decref(object);
-	return NULL;
+	return json_finish(object, r);
 }
 
 /* `key` is what the id is called: "rule" for reasons, "id" for warnings. */
@@ -62,10 +56,7 @@ static json_t *notes_to_json(const struct plan_notes *notes, const char *key, bo
 						 note->evidence ? json_string(note->evidence) : json_null());
 		r |= json_array_append_new(array, object);
 	}
-	if (r == 0)
-		return array;
-	json_decref(array);
-	return NULL;
+	return json_finish(array, r);
 }
 
 json_t *plan_to_json(const struct plan *plan)
@@ -80,10 +71,7 @@ json_t *plan_to_json(const struct plan *plan)
 	r |= json_object_set_new(object, "reasons", notes_to_json(&plan->reasons, "rule", true));
 	r |= json_set_list(object, "unused_pus_os", plan->unused_pus_os);
 	r |= json_object_set_new(object, "warnings", notes_to_json(&plan->warnings, "id", false));
-	if (r == 0)
-		return object;
-	json_decref(object);
-	return NULL;
+	return json_finish(object, r);
 }
 
 static int read_word(const json_t *object, const char *key, const char *const *words, int first, int count,

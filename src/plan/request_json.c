@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "plan/plan.h"
 
+#include "base/json.h"
+
 static int set_count(json_t *object, const char *key, unsigned value)
 {
 	return value ? json_object_set_new(object, key, json_integer(value)) : 0;
@@ -67,9 +69,5 @@ json_t *request_to_json(const struct request *request)
 	r |= set_text(object, "for", request->purpose ? purpose_words[request->purpose] : NULL);
 	r |= set_text(object, "profile", request->profile);
 	r |= set_flag(object, "repair", request->repair);
-	if (r < 0) {
-		json_decref(object);
-		return NULL;
-	}
-	return object;
+	return json_finish(object, r);
 }

@@ -59,19 +59,6 @@ static json_t *why_to_json(const struct prove_trial *trial)
 	return text.failed ? NULL : json_any_text(text.data);
 }
 
-static json_t *words_to_json(const struct words *words)
-{
-	json_t *array = json_array();
-	int r = 0;
-
-	for (size_t i = 0; words && i < words->count; i++)
-		r |= json_array_append_new(array, json_any_text(words->items[i]));
-	if (r == 0)
-		return array;
-	json_decref(array);
-	return NULL;
-}
-
 static json_t *row_to_json(const struct prove_row *row)
 {
 	const struct prove_trial *trial = row->trial;
@@ -89,15 +76,12 @@ static json_t *row_to_json(const struct prove_row *row)
 	r |= json_object_set_new(object, "why", why_to_json(trial));
 	r |= json_object_set_new(object, "noise", measured ? json_real(judgement->noise) : json_null());
 	r |= json_object_set_new(object, "lost", json_integer((json_int_t)trial->lost));
-	r |= json_object_set_new(object, "options", words_to_json(row->own));
+	r |= json_object_set_new(object, "options", json_words(row->own));
 	if (row->joined && row->joined->count)
-		r |= json_object_set_new(object, "of", words_to_json(row->joined));
+		r |= json_object_set_new(object, "of", json_words(row->joined));
 	r |= json_object_set_new(object, "changes_numbers", json_boolean(row->experiment->changes_numbers));
 	r |= json_object_set_new(object, "about", json_string(row->experiment->about));
-	if (r == 0)
-		return object;
-	json_decref(object);
-	return NULL;
+	return json_finish(object, r);
 }
 
 json_t *prove_to_json(const struct prove_result *result)
@@ -116,8 +100,5 @@ json_t *prove_to_json(const struct prove_result *result)
 	r |= json_object_set_new(object, "trials", trials);
 	r |= json_object_set_new(object, "ended", result->ended ? json_any_text(result->ended) : json_null());
 	r |= json_object_set_new(object, "unknown", unknown);
-	if (r == 0)
-		return object;
-	json_decref(object);
-	return NULL;
+	return json_finish(object, r);
 }

@@ -5,32 +5,6 @@
 #include "base/json.h"
 #include "observe/observed_agent.h"
 
-static json_t *text_or_null(const char *text)
-{
-	return text ? json_any_text(text) : json_null();
-}
-
-static json_t *words_to_json(const struct words *words)
-{
-	json_t *array = json_array();
-	int r = 0;
-
-	for (size_t i = 0; i < words->count; i++)
-		r |= json_array_append_new(array, json_any_text(words->items[i]));
-	if (r == 0)
-		return array;
-	json_decref(array);
-	return NULL;
-}
-
-static json_t *finished(json_t *object, int r)
-{
-	if (r == 0)
-		return object;
-	json_decref(object);
-	return NULL;
-}
-
 static int set_list(json_t *object, const char *key, hwloc_const_bitmap_t set)
 {
 	return set ? json_set_list(object, key, set) : json_object_set_new(object, key, json_null());
@@ -61,7 +35,7 @@ static json_t *bits_to_json(unsigned bits, const struct bit *words, size_t count
 		if (bits & words[i].bit)
 			r |= json_array_append_new(array, json_string(words[i].word));
 	}
-	return finished(array, r);
+	return json_finish(array, r);
 }
 
 static json_t *float_to_json(unsigned bits)
@@ -80,7 +54,7 @@ static json_t *thread_to_json(const struct observed_agent_thread *thread)
 	r |= set_list(object, "last_os", thread->last_os);
 	r |= json_object_set_new(object, "float_first", float_to_json(thread->float_first));
 	r |= json_object_set_new(object, "float_last", float_to_json(thread->float_last));
-	return finished(object, r);
+	return json_finish(object, r);
 }
 
 static json_t *runtime_to_json(const struct observed_agent_runtime *runtime)
@@ -89,7 +63,7 @@ static json_t *runtime_to_json(const struct observed_agent_runtime *runtime)
 	int r = json_object_set_new(object, "path", json_any_text(runtime->path));
 
 	r |= json_object_set_new(object, "threads", json_integer(runtime->threads));
-	return finished(object, r);
+	return json_finish(object, r);
 }
 
 static int add_threads(const struct observed_agent_process *process, json_t *object)
@@ -120,7 +94,7 @@ static int add_masks(const struct observed_agent_process *process, json_t *objec
 	r |= set_list(object, "given_os", process->given_os);
 	r |= set_list(object, "last_os", process->last_os);
 	r |= set_list(object, "chosen_os", process->chosen_os);
-	r |= json_object_set_new(object, "chooser", text_or_null(process->chooser));
+	r |= json_object_set_new(object, "chooser", json_optional_text(process->chooser));
 	r |= json_object_set_new(object, "choices", json_integer(process->choices));
 	r |= json_object_set_new(object, "bindings", json_integer(process->bindings));
 	r |= json_object_set_new(object, "widened", json_boolean(process->flags & AGENT_WIDENED));
@@ -143,12 +117,12 @@ static json_t *process_to_json(const struct observed_agent_process *process)
 	r |= json_object_set_new(object, "parent", json_integer(process->parent));
 	r |= json_object_set_new(object, "forked", json_boolean(process->forked));
 	r |= json_object_set_new(object, "state", json_string(states[process->state]));
-	r |= json_object_set_new(object, "malloc", text_or_null(process->malloc_owner));
-	r |= json_object_set_new(object, "GOMP_parallel", text_or_null(process->gomp_owner));
-	r |= json_object_set_new(object, "__kmpc_fork_call", text_or_null(process->kmpc_owner));
+	r |= json_object_set_new(object, "malloc", json_optional_text(process->malloc_owner));
+	r |= json_object_set_new(object, "GOMP_parallel", json_optional_text(process->gomp_owner));
+	r |= json_object_set_new(object, "__kmpc_fork_call", json_optional_text(process->kmpc_owner));
 	r |= add_masks(process, object);
-	r |= json_object_set_new(object, "changed_before", words_to_json(&process->changed_before));
-	r |= json_object_set_new(object, "changed", words_to_json(&process->changed));
+	r |= json_object_set_new(object, "changed_before", json_words(&process->changed_before));
+	r |= json_object_set_new(object, "changed", json_words(&process->changed));
 	r |= json_object_set_new(object, "float_first", float_to_json(process->float_first));
 	r |= json_object_set_new(object, "float_last", float_to_json(process->float_last));
 	r |= add_threads(process, object);
@@ -156,7 +130,7 @@ static json_t *process_to_json(const struct observed_agent_process *process)
 	r |= json_object_set_new(object, "policy_last", policy_to_json(process->policy_last));
 	r |= json_object_set_new(object, "trouble",
 				 bits_to_json(process->trouble, trouble_words, ARRAY_SIZE(trouble_words)));
-	return finished(object, r);
+	return json_finish(object, r);
 }
 
 json_t *agent_to_json(const struct observed_agent *agent)
@@ -171,5 +145,5 @@ json_t *agent_to_json(const struct observed_agent *agent)
 	r |= json_object_set_new(object, "variables_left_out", json_integer(agent->variables_left_out));
 	r |= json_object_set_new(object, "map_error", agent->map_error ? json_integer(agent->map_error) : json_null());
 	r |= json_object_set_new(object, "processes", processes);
-	return finished(object, r);
+	return json_finish(object, r);
 }

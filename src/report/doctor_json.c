@@ -3,11 +3,6 @@
 
 #include "base/json.h"
 
-static json_t *any_or_null(const char *text)
-{
-	return text ? json_any_text(text) : json_null();
-}
-
 static json_t *judgement_to_json(const struct doctor_judgement *judgement)
 {
 	json_t *object = json_object(), *evidence = json_array();
@@ -18,13 +13,9 @@ static json_t *judgement_to_json(const struct doctor_judgement *judgement)
 	for (size_t i = 0; i < judgement->evidence_count; i++)
 		r |= json_array_append_new(evidence, json_any_text(judgement->evidence[i]));
 	r |= json_object_set_new(object, "evidence", evidence);
-	r |= json_object_set_new(object, "cost", any_or_null(judgement->cost));
-	r |= json_object_set_new(object, "remedy", any_or_null(judgement->remedy));
-	if (r < 0) {
-		json_decref(object);
-		return NULL;
-	}
-	return object;
+	r |= json_object_set_new(object, "cost", json_optional_text(judgement->cost));
+	r |= json_object_set_new(object, "remedy", json_optional_text(judgement->remedy));
+	return json_finish(object, r);
 }
 
 json_t *doctor_to_json(const struct doctor *doctor)
@@ -35,9 +26,5 @@ json_t *doctor_to_json(const struct doctor *doctor)
 	for (size_t i = 0; i < doctor->count; i++)
 		r |= json_array_append_new(rules, judgement_to_json(&doctor->items[i]));
 	r |= json_object_set_new(object, "rules", rules);
-	if (r < 0) {
-		json_decref(object);
-		return NULL;
-	}
-	return object;
+	return json_finish(object, r);
 }

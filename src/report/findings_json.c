@@ -8,32 +8,6 @@
 
 #include <string.h>
 
-static json_t *words_to_json(const struct words *words)
-{
-	json_t *array = json_array();
-	int r = 0;
-
-	for (size_t i = 0; i < words->count; i++)
-		r |= json_array_append_new(array, json_any_text(words->items[i]));
-	if (r == 0)
-		return array;
-	json_decref(array);
-	return NULL;
-}
-
-static json_t *any_or_null(const char *text)
-{
-	return text ? json_any_text(text) : json_null();
-}
-
-static json_t *finished(json_t *object, int r)
-{
-	if (r == 0)
-		return object;
-	json_decref(object);
-	return NULL;
-}
-
 /* The instance's index as the plan counts it, not its place in the observation. */
 static int instance_number(const struct observation *observation, int instance)
 {
@@ -57,9 +31,9 @@ static json_t *planned_to_json(const struct planned *planned)
 	r |= json_object_set_new(object, "pin", json_string(pin_words[planned->pin]));
 	r |= json_set_list(object, "nodes_os", planned->nodes_os);
 	r |= json_object_set_new(object, "memory_policy", json_string(memory_policy_words[planned->memory_policy]));
-	r |= json_object_set_new(object, "preloads", words_to_json(&planned->preloads));
-	r |= json_object_set_new(object, "variables", words_to_json(&planned->set));
-	return finished(object, r);
+	r |= json_object_set_new(object, "preloads", json_words(&planned->preloads));
+	r |= json_object_set_new(object, "variables", json_words(&planned->set));
+	return json_finish(object, r);
 }
 
 static json_t *plan_to_object(const struct observation *observation)
@@ -77,7 +51,7 @@ static json_t *plan_to_object(const struct observation *observation)
 	}
 	r |= json_object_set_new(object, "known", json_boolean(known));
 	r |= json_object_set_new(object, "instances", instances);
-	return finished(object, r);
+	return json_finish(object, r);
 }
 
 static json_t *seconds(uint64_t ns)
@@ -111,7 +85,7 @@ static json_t *floats_to_json(const struct observed_float *floats)
 	r |= json_object_set_new(object, "control", json_integer(floats->control));
 	r |= json_object_set_new(object, "status", json_integer(floats->status));
 	r |= json_object_set_new(object, "stopped_us", json_integer((json_int_t)(floats->stopped_ns / 1000)));
-	return finished(object, r);
+	return json_finish(object, r);
 }
 
 static json_t *stops_to_json(const struct observed_stops *stops)
@@ -123,7 +97,7 @@ static json_t *stops_to_json(const struct observed_stops *stops)
 	r |= json_object_set_new(object, "spared", json_integer(stops->spared));
 	r |= json_object_set_new(object, "longest_us", json_integer((json_int_t)(stops->longest_ns / 1000)));
 	r |= json_object_set_new(object, "refused", stops->refused_pid ? json_string(stops->why) : json_null());
-	return finished(object, r);
+	return json_finish(object, r);
 }
 
 static json_t *thread_to_json(const struct observation *observation, const struct observed_thread *thread)
@@ -158,7 +132,7 @@ static json_t *thread_to_json(const struct observation *observation, const struc
 	r |= json_object_set_new(object, "computes", json_boolean(thread_computes(observation, thread)));
 	if (observation->stops.asked)
 		r |= json_object_set_new(object, "denormals", floats_to_json(&thread->floats));
-	return finished(object, r);
+	return json_finish(object, r);
 }
 
 static json_t *owner_to_json(const struct observed_process *process, enum observed_symbol symbol)
@@ -187,7 +161,7 @@ static json_t *libraries_to_array(const struct observed_process *process)
 		r |= json_object_set_new(item, "path", json_any_text(object->path));
 		r |= json_array_append_new(array, item);
 	}
-	return finished(array, r);
+	return json_finish(array, r);
 }
 
 static json_t *pages_to_json(const struct observed_process *process)
@@ -205,7 +179,7 @@ static json_t *pages_to_json(const struct observed_process *process)
 		r |= json_object_set_new(item, "huge_bytes", json_integer((json_int_t)pages->huge_bytes));
 		r |= json_array_append_new(array, item);
 	}
-	return finished(array, r);
+	return json_finish(array, r);
 }
 
 static json_t *process_to_json(const struct observation *observation, const struct observed_process *process)
@@ -218,7 +192,7 @@ static json_t *process_to_json(const struct observation *observation, const stru
 				 process->instance_idx < 0
 					 ? json_null()
 					 : json_integer(instance_number(observation, process->instance_idx)));
-	r |= json_object_set_new(object, "command", any_or_null(process->command));
+	r |= json_object_set_new(object, "command", json_optional_text(process->command));
 	for (size_t i = 0; i < process->thread_count; i++) {
 		if (!process->threads[i].gone)
 			r |= json_array_append_new(threads, thread_to_json(observation, &process->threads[i]));
@@ -238,7 +212,7 @@ static json_t *process_to_json(const struct observation *observation, const stru
 					 process->memory_policy[0] ? json_string(process->memory_policy) : json_null());
 		r |= json_object_set_new(object, "pages", process->pages_known ? pages_to_json(process) : json_null());
 	}
-	return finished(object, r);
+	return json_finish(object, r);
 }
 
 /* How long the process has been there; null: the kernel does not say since when. */
@@ -277,7 +251,7 @@ static json_t *instance_to_json(const struct observation *observation, size_t i)
 	r |= json_object_set_new(object, "throttled_periods", grown(instance->cgroup.throttled, 1));
 	r |= json_object_set_new(object, "throttled_s", grown(instance->cgroup.throttled_ns, 1e-9));
 	r |= json_object_set_new(object, "agent", instance->agent ? agent_to_json(instance->agent) : json_null());
-	return finished(object, r);
+	return json_finish(object, r);
 }
 
 json_t *check_to_json(const struct check *check, int instance)
@@ -286,12 +260,12 @@ json_t *check_to_json(const struct check *check, int instance)
 	int r = json_object_set_new(object, "check", json_string(check->name));
 
 	r |= json_object_set_new(object, "instance", number_to_json(instance));
-	r |= json_object_set_new(object, "asked", any_or_null(check->asked));
-	r |= json_object_set_new(object, "granted", any_or_null(check->granted));
-	r |= json_object_set_new(object, "seen", any_or_null(check->seen));
+	r |= json_object_set_new(object, "asked", json_optional_text(check->asked));
+	r |= json_object_set_new(object, "granted", json_optional_text(check->granted));
+	r |= json_object_set_new(object, "seen", json_optional_text(check->seen));
 	r |= json_object_set_new(object, "verdict", json_string(verdict_words[check->verdict]));
-	r |= json_object_set_new(object, "evidence", words_to_json(&check->evidence));
-	return finished(object, r);
+	r |= json_object_set_new(object, "evidence", json_words(&check->evidence));
+	return json_finish(object, r);
 }
 
 json_t *finding_to_json(const struct finding *finding, int instance)
@@ -302,9 +276,9 @@ json_t *finding_to_json(const struct finding *finding, int instance)
 	r |= json_object_set_new(object, "severity", json_string(severity_words[finding->severity]));
 	r |= json_object_set_new(object, "instance", number_to_json(instance));
 	r |= json_object_set_new(object, "text", json_any_text(finding->text));
-	r |= json_object_set_new(object, "evidence", words_to_json(&finding->evidence));
-	r |= json_object_set_new(object, "remedy", any_or_null(finding->remedy));
-	return finished(object, r);
+	r |= json_object_set_new(object, "evidence", json_words(&finding->evidence));
+	r |= json_object_set_new(object, "remedy", json_optional_text(finding->remedy));
+	return json_finish(object, r);
 }
 
 json_t *gap_to_json(const struct observed_gap *gap)
@@ -314,7 +288,7 @@ json_t *gap_to_json(const struct observed_gap *gap)
 
 	r |= json_object_set_new(object, "what", json_string(gap->what));
 	r |= json_object_set_new(object, "why", json_string(strerror(-gap->code)));
-	return finished(object, r);
+	return json_finish(object, r);
 }
 
 json_t *report_to_json(const struct report *report, const struct report_input *input)
@@ -349,5 +323,5 @@ json_t *report_to_json(const struct report *report, const struct report_input *i
 		r |= json_object_set_new(object, "stops", stops_to_json(&observation->stops));
 	r |= json_object_set_new(object, "processes", processes);
 	r |= json_object_set_new(object, "unknown", unknown);
-	return finished(object, r);
+	return json_finish(object, r);
 }

@@ -2,6 +2,7 @@
 #include "target/libraries.h"
 
 #include "base/cleanup.h"
+#include "base/json.h"
 #include "target/loader_machine.h"
 
 #include <string.h>
@@ -42,11 +43,7 @@ static json_t *library_to_json(const struct library *library)
 	r |= json_object_set_new(object, "package", any_text(library->package));
 	r |= json_object_set_new(object, "loaded_by", any_text(library->loaded_by));
 	r |= json_object_set_new(object, "in_charge", json_boolean(library->in_charge));
-	if (r < 0) {
-		json_decref(object);
-		return NULL;
-	}
-	return object;
+	return json_finish(object, r);
 }
 
 json_t *libraries_to_json(const struct libraries *libraries)
@@ -78,11 +75,7 @@ static json_t *python_to_json(const struct python *python)
 	for (size_t i = 0; i < python->sites.count; i++)
 		r |= json_array_append_new(sites, any_text(python->sites.items[i]));
 	r |= json_object_set_new(object, "sites", sites);
-	if (r < 0) {
-		json_decref(object);
-		return NULL;
-	}
-	return object;
+	return json_finish(object, r);
 }
 
 static const char *in_charge(const struct libraries *libraries, enum library_family family)
@@ -151,9 +144,5 @@ json_t *libraries_of_to_json(const struct libraries *libraries)
 	r |= json_object_set_new(object, "nobody_in_charge", nobody);
 	r |= set_stops(libraries, object);
 	r |= set_unknown(libraries, object);
-	if (r < 0) {
-		json_decref(object);
-		return NULL;
-	}
-	return object;
+	return json_finish(object, r);
 }

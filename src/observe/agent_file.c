@@ -6,6 +6,7 @@
 #include "base/err.h"
 #include "base/parse.h"
 #include "base/record.h"
+#include "observe/board.h"
 #include "observe/proc.h"
 
 #include <fcntl.h>
@@ -13,8 +14,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/random.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 
 enum { SEALS = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL };
@@ -48,51 +47,16 @@ static void note_variables(const char *const *environment, struct agent_record *
 	}
 }
 
-/* A limit on the size of files would not only refuse it: it sends a signal. */
-static bool is_over_limit(void)
-{
-	struct rlimit limit;
-
-	return getrlimit(RLIMIT_FSIZE, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY &&
-	       limit.rlim_cur < sizeof(struct agent_record);
-}
-
-static int take(int *fd)
-{
-	const int taken = *fd;
-
-	*fd = -1;
-	return taken;
-}
-
-static int make_memory(uint64_t cookie)
-{
-	char name[sizeof(AGENT_RECORD_NAME) + AGENT_COOKIE_DIGITS];
-	cleanup_close int fd = -1;
-
-	(void)snprintf(name, sizeof(name), AGENT_RECORD_NAME "%016" PRIx64, cookie);
-	fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
-	if (fd < 0)
-		return -errno;
-	if (is_over_limit())
-		return -EFBIG;
-	if (ftruncate(fd, sizeof(struct agent_record)) < 0 || fcntl(fd, F_ADD_SEALS, SEALS) < 0)
-		return -errno;
-	return take(&fd);
-}
-
 int agent_file_make(const char *const *environment, struct agent_file *ret_file, struct err *err)
 {
 	static const char what[] = "cannot make the agent's record";
 	cleanup_close int fd = -1;
 	struct agent_record *record;
 	uint64_t cookie;
+	int r = board_make(AGENT_RECORD_NAME, sizeof(*record), sizeof(*record), SEALS, &fd, &cookie);
 
-	if (getrandom(&cookie, sizeof(cookie), 0) != sizeof(cookie))
-		return err_errno(err, -errno, "%s: getrandom", what);
-	fd = make_memory(cookie);
-	if (fd < 0)
-		return err_errno(err, fd, "%s", what);
+	if (r < 0)
+		return err_errno(err, r, "%s", what);
 	record = mmap(NULL, sizeof(*record), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	if (record == MAP_FAILED)
 		return err_errno(err, -errno, "%s", what);
@@ -101,28 +65,14 @@ int agent_file_make(const char *const *environment, struct agent_file *ret_file,
 	record->cookie = cookie;
 	note_variables(environment, record);
 	memcpy(record->magic, AGENT_RECORD_MAGIC, sizeof(record->magic));
-	*ret_file = (struct agent_file){ .fd = take(&fd), .record = record };
+	*ret_file = (struct agent_file){ .fd = fd, .record = record };
+	fd = -1;
 	return 0;
 }
 
 int agent_file_tell(const struct agent_file *file, char **environment)
 {
-	static const char list[] = ";set=", name[] = RECORD_VARIABLE "=";
-
-	for (char **word = environment; word && *word; word++) {
-		const char *const set = strncmp(*word, name, sizeof(name) - 1) == 0 ? strstr(*word, list) : NULL;
-		char *told;
-
-		if (!set)
-			continue;
-		if (asprintf(&told, "%.*s;" AGENT_RECORD_FIELD "%d:%d:%016" PRIx64 "%s", (int)(set - *word), *word,
-			     (int)getpid(), file->fd, file->record->cookie, set) < 0)
-			return -ENOMEM;
-		free(*word);
-		*word = told;
-		return 0;
-	}
-	return 0;
+	return board_tell(AGENT_RECORD_FIELD, file->fd, file->record->cookie, environment);
 }
 
 /* Asked before it is opened: what another process says it has there may be a device. */

@@ -67,23 +67,38 @@ class Disturbed:
 
     def __init__(self, torch):
         c = torch._C
-        self._asks = (
-            lambda autocast=torch.is_autocast_enabled: autocast("cpu"),
-            torch.jit.is_tracing,
-            c._len_torch_dispatch_stack,
-            c._len_torch_function_stack,
-            c._functorch.peek_interpreter_stack,
-            c._get_deterministic_algorithms,
-            lambda enabled=c._get_mkldnn_enabled: not enabled(),
-            lambda precision=c._get_float32_matmul_precision: precision() != "highest",
-        )
+        asks = {
+            "autocast": lambda autocast=torch.is_autocast_enabled: autocast("cpu"),
+            "tracing": torch.jit.is_tracing,
+            "a dispatch mode": c._len_torch_dispatch_stack,
+            "a function mode": c._len_torch_function_stack,
+            "a function transform": c._functorch.peek_interpreter_stack,
+            "deterministic algorithms": c._get_deterministic_algorithms,
+            "oneDNN switched off": lambda enabled=c._get_mkldnn_enabled: not enabled(),
+            "a float32 precision set by the program": lambda precision=c._get_float32_matmul_precision: _is_lowered(precision),
+        }
+        self._asks, self._names = tuple(asks.values()), {ask: name for name, ask in asks.items()}
+        self.seen = {}  # an ask: how often it was the reason
         self()
+        self.seen.clear()
 
     def __call__(self):
         for ask in self._asks:
             if ask():
+                self.seen[ask] = self.seen.get(ask, 0) + 1
                 return True
         return False
+
+    def reasons(self):
+        """Why, and how often."""
+        return {self._names[ask]: count for ask, count in self.seen.items()}
+
+
+def _is_lowered(precision):
+    try:
+        return precision() != "highest"
+    except RuntimeError:
+        return True  # it was set for one backend, and PyTorch refuses to say of all
 
 
 class Packs:
@@ -103,6 +118,8 @@ class Packs:
         self.lock = threading.RLock()  # of all state but that of a call with a packed weight
         os.register_at_fork(after_in_child=self._unlock)
         self.met, self.packed, self.alone, self.won_ns, self._past_calls = 0, 0, {}, 0, 0
+        self.graded = 0  # calls in evaluation with gradients on
+        self.changed = lambda: None  # called when something was found out of a layer
 
     def _unlock(self):
         self.lock = threading.RLock()
@@ -120,6 +137,8 @@ class Packs:
                 if mode == regions.PLAIN:
                     return None
                 if module.training or self._grad():
+                    if not module.training:
+                        self.graded += 1
                     if id(module) in self._layers:
                         self._drop(self._layers[id(module)])
                     return None
@@ -175,6 +194,7 @@ class Packs:
             self._leave(layer, "its class has its own way to its weight")
         elif self.regions is not None and kind.images:
             self.regions.look_for(module)
+        self.changed()
         return layer
 
     def _part(self, key):
@@ -186,6 +206,7 @@ class Packs:
         self._drop(layer)
         layer.alone = why
         self.alone[why] = self.alone.get(why, 0) + 1
+        self.changed()
 
     def _drop(self, layer, wasted=True):
         """Its packings are no longer those of its weight, or nobody wants them now."""
@@ -367,6 +388,7 @@ class Packs:
         if plain is not None:
             shape.plain_ns, shape.packed_ns = min(plain_ns, shape.plain_ns or plain_ns), None
             shape.settled = self._always or self.verdicts.get(shape.name) is True
+        self.changed()
         return True
 
     def _watch(self, layer, module, weight, bias):
@@ -429,6 +451,7 @@ class Packs:
             return  # several threads at once may all have run the same of the two
         faster = shape.packed_ns <= GAIN * shape.plain_ns
         self.verdicts.put(shape.name, faster, shape.packed_ns / shape.plain_ns)
+        self.changed()
         if faster:
             shape.settled = True
             return
@@ -443,20 +466,17 @@ class Packs:
 
     def calls(self):
         """How many were answered by a packed weight, once that was settled."""
-        return self._past_calls + sum(shape.uses for layer in self._layers.values() for shape in layer.shapes.values())
+        return self._past_calls + sum(shape.uses for shape in self.shapes())
 
-    def summary(self):
-        """A line for the user; None: there was nothing for us."""
-        if not self.met:
-            return None
-        won = self.won_ns + sum(shape.won_ns() for layer in self._layers.values() for shape in layer.shapes.values())
-        line = "PyTorch: weights of %d of %d layers packed, %d MiB" % (self.packed, self.met, self._budget.most >> 20)
-        if self.regions is not None:
-            won += self.regions.won()
-            if self.regions.kept:
-                line += ", channels last in %d parts" % self.regions.kept
-        if won:
-            line += ", %.2f s won as measured" % (won / 1e9)
-        for why, count in sorted(self.alone.items()):
-            line += "; %d left alone: %s" % (count, why)
-        return line
+    def won(self):
+        """Nanoseconds, if each call took what was measured."""
+        own = sum(shape.won_ns() for shape in self.shapes())
+        return self.won_ns + own + (self.regions.won() if self.regions is not None else 0)
+
+    def shapes(self):
+        """All that are known of layers that are there."""
+        return [shape for layer in list(self._layers.values()) for shape in list(layer.shapes.values())]
+
+    def most_bytes(self):
+        """That packed weights took at one time."""
+        return self._budget.most

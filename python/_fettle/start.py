@@ -4,7 +4,7 @@ import atexit
 import os
 import sys
 
-from _fettle import graft, layers, memory, packs, regions, verdicts
+from _fettle import account, graft, layers, memory, notices, packs, regions, slot, verdicts
 
 ENGINE = None  # packs.Packs, where weights are packed
 OLDEST = (2, 4)  # the operators and the questions that packs.py asks are as in TorchInductor since then
@@ -55,14 +55,24 @@ def begin(torch, decisions):
     if last in ("auto", "on"):
         engine.regions = regions.Regions(torch, engine, last == "on", torch.compiler.is_compiling)
     ENGINE = engine
-    atexit.register(end, engine, known, "says" in decisions)
+    tell(torch, engine, known, "says" in decisions)
 
 
-def end(engine, known, says):
+def tell(torch, engine, known, says):
+    """Have it told what comes of it."""
+    told = account.Account(torch, engine, notices.Notices(torch, engine), slot.Slot(os.environ.get("FETTLE_PLAN", "")),
+                           say if says else None)
+    engine.changed = told.changed
+    told.changed()
+    atexit.register(end, known, told)
+    # A child of multiprocessing ends by os._exit(), and has its own way to be asked before.
+    from multiprocessing import util
+    util.register_after_fork(told, lambda told: util.Finalize(None, end, (known, told), exitpriority=-1))
+
+
+def end(known, told):
     try:
         known.save()
-        line = engine.summary() if says else None
-        if line:
-            say(line)
+        told.end()
     except Exception as error:
         step_back(error)

@@ -59,6 +59,8 @@ class Verdicts:
 
     def __init__(self, path, machine):
         self._path, self._ask, self._machine, self._new, self._known = path, machine, None, {}, None
+        self._unsaved = set()
+        os.register_at_fork(after_in_child=self._unsaved.clear)  # what the parent measured is its own to save
 
     def get(self, layer):
         """True: faster packed, False: not; None: to be measured."""
@@ -78,14 +80,16 @@ class Verdicts:
     def put(self, layer, packed, ratio):
         """What this process measured; `ratio`: packed time over plain time."""
         self._new[layer] = ["packed" if packed else "plain", round(ratio, 3), 1]
+        self._unsaved.add(layer)
 
     def save(self):
         """Add what is new to what is there by now. Another process may do the same at once: one of them is lost."""
-        if not self._new or not self._path:
+        if not self._unsaved or not self._path:
             return
         machines = _read(self._path)
         layers = machines.pop(self._machine, {})
-        for layer, verdict in self._new.items():
+        for layer in [layer for layer in self._new if layer in self._unsaved]:
+            verdict = list(self._new[layer])
             before = layers.pop(layer, None)
             if _is_verdict(before) and before[0] == verdict[0]:
                 verdict[2] += before[2]
@@ -105,4 +109,4 @@ class Verdicts:
                 raise
         except OSError:
             pass
-        self._new = {}
+        self._unsaved.clear()

@@ -8,6 +8,7 @@
 #include "cli/colour.h"
 #include "cli/command.h"
 #include "cli/plan_document.h"
+#include "cli/run_hook.h"
 #include "cli/run_table.h"
 #include "cli/run_watch.h"
 #include "cli/start.h"
@@ -80,6 +81,7 @@ void run_result_note(struct run_result *result, const struct launch_event *event
 static void fill_instance(const struct run_result *result, const struct run_watch *watch, size_t i,
 			  const struct launch_child *child, const struct launch_end *end, struct run_instance *instance)
 {
+	const struct run_hook *hook = result->hooks && result->hooks->items ? &result->hooks->items[i] : NULL;
 	const char *path;
 
 	*instance = (struct run_instance){
@@ -96,6 +98,8 @@ static void fill_instance(const struct run_result *result, const struct run_watc
 		.collected = end->collected,
 		.number = end->number,
 		.agent = watch->scribes ? watch->scribes[i].agent : NULL,
+		.hooked = hook && hook->asked,
+		.hook = hook ? hook->told : NULL,
 	};
 	(void)throttle_between(&result->throttle, &result->starts[i], &result->ends[i], &instance->throttled_periods,
 			       &instance->throttled_ns, &path);

@@ -16,6 +16,7 @@ struct launch_end;
 struct launch_event;
 struct launch_outcome;
 struct options;
+struct run_hooks;
 struct run_watch;
 struct start;
 
@@ -26,6 +27,7 @@ struct run_result {
 	struct throttle_counts begin, *starts, *ends; /* of all, and of each child */
 	uint64_t begin_ns;
 	size_t count;
+	const struct run_hooks *hooks; /* set by the caller before it tells */
 };
 
 /* Begin: find what is counted, and a place for the report. Returns 0 or -errno with one line. */

@@ -9,6 +9,7 @@
 #include "cli/grant_words.h"
 #include "cli/output.h"
 #include "cli/progress.h"
+#include "cli/run_hook.h"
 #include "cli/run_output.h"
 #include "cli/run_result.h"
 #include "cli/run_watch.h"
@@ -76,6 +77,7 @@ struct telling {
 	struct progress progress;
 	struct run_result result;
 	struct run_watch watch;
+	struct run_hooks hooks;
 	unsigned restarts;
 };
 
@@ -178,7 +180,10 @@ static int supervise_into(struct telling *telling, const struct launch_orders *o
 	if (r < 0)
 		return output_failure(start_exit_code(r), &err);
 	exit_code = exit_code_of_ends(start, ends, &outcome);
+	telling->result.hooks = &telling->hooks;
 	r = run_watch_finish(&telling->watch, ends, &err);
+	if (r == 0)
+		r = run_hooks_finish(&telling->hooks, telling->options, start, &err);
 	if (r == 0)
 		r = run_result_tell(&telling->result, telling->options, start, ends, &outcome, &telling->watch,
 				    &exit_code, &err);
@@ -205,12 +210,14 @@ static int supervise_all(const struct options *options, const struct start *star
 		return output_failure(EXIT_OWN, &err);
 	}
 	if (run_result_begin(options, start->count, &telling.result, &err) < 0 ||
-	    run_watch_begin(options, start, &telling.watch, &err) < 0)
+	    run_watch_begin(options, start, &telling.watch, &err) < 0 ||
+	    run_hooks_begin(options, start, &telling.hooks, &err) < 0)
 		exit_code = output_failure(EXIT_OWN, &err);
 	else
 		exit_code = supervise_into(&telling, orders, ends);
 	run_result_clear(&telling.result);
 	run_watch_clear(&telling.watch);
+	run_hooks_clear(&telling.hooks);
 	for (size_t i = 0; i < start->count; i++)
 		launch_grant_clear(&ends[i].grant);
 	free(ends);

@@ -85,6 +85,8 @@ static json_t *instance_to_json(const struct run *run, const struct run_instance
 	r |= json_object_set_new(object, "throttled_periods", integer_if(throttle_known, instance->throttled_periods));
 	r |= json_object_set_new(object, "throttled_s", real_if(throttle_known, seconds(instance->throttled_ns)));
 	r |= json_object_set_new(object, "agent", instance->agent ? agent_to_json(instance->agent) : json_null());
+	if (instance->hooked)
+		r |= json_object_set_new(object, "pytorch", instance->hook ? json_incref(instance->hook) : json_null());
 	if (run->collect)
 		r |= json_object_set_new(object, "collected", real_if(instance->collected, instance->number));
 	if (r < 0) {
@@ -192,6 +194,16 @@ static int add_judged(const struct run *run, json_t *checks, json_t *findings, j
 	return r;
 }
 
+/* Nobody could be told what the hook did. */
+static bool lacks_hook(const struct run *run)
+{
+	for (size_t i = 0; i < run->count; i++) {
+		if (run->instances[i].hooked && !run->instances[i].hook)
+			return true;
+	}
+	return false;
+}
+
 json_t *run_to_json(const struct run *run, json_t *plan)
 {
 	json_t *object = json_object(), *instances = json_array(), *unknown = json_array();
@@ -200,6 +212,8 @@ json_t *run_to_json(const struct run *run, json_t *plan)
 
 	for (size_t i = 0; r == 0 && i < run->count; i++)
 		r |= json_array_append_new(instances, instance_to_json(run, &run->instances[i]));
+	if (lacks_hook(run))
+		r |= json_array_append_new(unknown, json_string("pytorch"));
 	if (!run->throttle_known)
 		r |= json_array_append_new(unknown, json_string("throttled_periods")) |
 		     json_array_append_new(unknown, json_string("throttled_s"));

@@ -28,6 +28,8 @@ struct run_instance {
 	bool collected;
 	double number;
 	const struct observed_agent *agent; /* what its processes wrote down; NULL: nothing */
+	bool hooked;                        /* the hook for PyTorch is there */
+	json_t *hook;                       /* and what it told (hook_json.h); NULL: not known */
 };
 
 struct run {

@@ -57,6 +57,66 @@ for name in bare:
             print(f"{name}: is {'' if used else 'not '}{what}")
 """
 
+BEGIN = """
+import multiprocessing, os, sys, torch
+model = torch.nn.Sequential(torch.nn.Linear(64, 64), torch.nn.ReLU(), torch.nn.Linear(64, 64)).eval()
+def work(rows=4, times=20):
+    with torch.no_grad():
+        for _ in range(times):
+            model(torch.ones(rows, 64))
+"""
+# In the order in which they begin to tell.
+MANY = """
+if __name__ == "__main__":
+    work()
+    for way in ("fork", "spawn"):
+        child = multiprocessing.get_context(way).Process(target=work, args=(6,) if way == "fork" else ())
+        child.start()
+        child.join()
+    if os.fork() == 0:
+        os.closerange(3, 100)
+        work(7)
+        os._exit(0)
+    os.wait()
+    os._exit(9)
+"""
+NOTICED = """
+torch.set_num_threads(1)
+for _ in range(10):
+    model(torch.ones(3, 64))
+work()
+work(5, times=1)
+with torch.autocast("cpu"):
+    work(times=1)
+torch.use_deterministic_algorithms(True)
+work(times=2)
+torch.use_deterministic_algorithms(False)
+with torch.backends.mkldnn.flags(enabled=False):
+    work(times=3)
+torch.set_float32_matmul_precision("medium")
+work(times=3)
+torch.backends.mkldnn.matmul.fp32_precision = "bf16"
+work(times=1)
+"""
+# Evaluation with gradients on, too: this happens where somebody trains.
+TRAINS = """
+class Rows(torch.utils.data.Dataset):
+    def __len__(self):
+        return 16
+    def __getitem__(self, index):
+        return model(torch.ones(1, 64)).detach()[0]
+if __name__ == "__main__":
+    torch.set_num_threads(torch.get_num_threads())
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
+    for rows in torch.utils.data.DataLoader(Rows(), batch_size=4, num_workers=1):
+        model.train()
+        model(rows).sum().backward()
+        optimizer.step()
+        model.eval()
+        for _ in range(20):
+            model(rows)
+"""
+
 
 @unittest.skipUnless(PYTHON, "FETTLE_TEST_PYTHON names no Python with PyTorch")
 class Torch(unittest.TestCase):
@@ -172,6 +232,46 @@ if __name__ == "__main__":
         words = ["-m", "torch.distributed.run", "--nproc-per-node", "2", "--no-python", PYTHON, str(script)]
         done = self.run_python(*words, way=[])
         self.assertEqual(sorted(done.stdout.splitlines()), ["0 True None", "1 True None"], done.stderr)
+
+    def reported(self, text, *options, code=0):
+        """(what the instances' hooks told, what fettle said) of a script; it begins with a model of two layers."""
+        report, script = self.folder / "report.json", self.folder / "told.py"
+        script.write_text(BEGIN + text, encoding="utf-8")
+        done = subprocess.run([FETTLE, "run", "--no", "preload", "--prepack", "on", "--verify", "--report", report, *options, "--",
+                               PYTHON, script], env=self.environment, capture_output=True, text=True, timeout=200)
+        self.assertEqual(done.returncode, code, done.stderr)
+        instances = json.loads(report.read_text(encoding="utf-8"))["instances"]
+        return [instance["pytorch"]["processes"] for instance in instances], done.stderr
+
+    def test_each_process_tells_what_came_of_it_however_it_ends(self):
+        cpus = min(2, len(os.sched_getaffinity(0)))
+        told, said = self.reported(MANY, "--instances", str(cpus), "--fail", "keep", code=9)
+        self.assertEqual(len(told), cpus)
+        for processes in told:
+            by_way = {"forked" if process["forked"] else process["ended"]: process for process in processes}
+            self.assertEqual([(process["layers"], process["layers_packed"]) for process in processes], [(2, 2)] * 4, processes)
+            self.assertEqual([process["ended"] for process in processes].count(False), 2)  # by os._exit()
+            self.assertGreater(by_way[True]["packed_calls"], 0)
+            self.assertEqual(by_way["forked"]["notices"], [])  # they are the parent's
+        self.assertEqual(said.count("its end was not seen"), 2 * cpus)
+        self.assertIn("weights of 2 of 2 layers packed", said)
+
+    def test_what_costs_a_program_speed_is_noticed(self):
+        told, said = self.reported(NOTICED)
+        process = told[0][0]
+        self.assertRegex(process["notices"][0], r"^torch.set_num_threads\(1\) at .*told.py:9, where \d+ were planned$")
+        self.assertRegex(process["notices"][1], "^gradients are on in 20 calls of layers in evaluation")
+        self.assertEqual(len(process["notices"]), 2)
+        self.assertEqual((process["shapes"], process["shapes_never_back"]), (4, 2))
+        self.assertEqual(process["stepped_aside"], {"autocast": 2, "deterministic algorithms": 4, "oneDNN switched off": 6,
+                                                    "a float32 precision set by the program": 8})
+        for line in (*process["notices"], "2 calls of layers as ever: autocast"):
+            self.assertIn(f"PyTorch: {line}\n", said)
+
+    def test_nothing_is_noticed_of_a_program_that_trains(self):
+        told, said = self.reported(TRAINS, "-v")
+        self.assertEqual([(process["notices"], process["stepped_aside"]) for process in told[0]], [([], {})] * len(told[0]))
+        self.assertNotRegex(said, r"(?m)^fettle: (process \d+: )?PyTorch: ")
 
 
 if __name__ == "__main__":

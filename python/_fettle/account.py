@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: Apache-2.0
+"""
+What came of the hook in this process, for `-v` and for the report: counted while nothing is at stake, put together when a layer
+has got its verdict and at the end. fettle shows the lines where it waits for the program; else they are written here.
+"""
+import json
+import os
+import time
+
+PART, GRACE_S = 100, 0.05  # telling takes no more than this part of the time, and the grace, while the program goes on
+
+
+def _never_back(shape):
+    return not (shape.ready or shape.closed or shape.tries or shape.held or shape.uses or shape.plain_ns)
+
+
+class Account:
+    """`engine`: packs.Packs. `slot`: slot.Slot; `says`: write lines where nobody else shows them."""
+
+    def __init__(self, torch, engine, notices, slot, say):
+        self._torch, self._engine, self._notices, self._slot, self._say = torch, engine, notices, slot, say
+        self._start, self._spent, self._news, self._forked = time.monotonic(), 0.0, 0, False
+        self._calls_before = self._won_before = 0
+        os.register_at_fork(after_in_child=self._after_fork)
+
+    def _after_fork(self):
+        """What was done before is the parent's to tell."""
+        self._forked, self._news = True, 0
+        self._calls_before, self._won_before = self._engine.calls(), self._engine.won()
+        self._engine.graded = 0
+        self._engine.disturbed.seen.clear()
+        self._notices.forget()
+
+    def changed(self):
+        """Something was found out: tell it, for the end may come unseen."""
+        self._news += 1
+        now = time.monotonic()
+        if self._spent <= GRACE_S + (now - self._start) / PART:
+            self._tell(False)
+            self._spent += time.monotonic() - now
+
+    def end(self):
+        """The process ends, as far as Python has a word in it."""
+        if self._forked and not self._news and self._engine.calls() == self._calls_before:
+            return  # a child to which nothing happened
+        if not self._tell(True) and self._say:
+            for line in self._lines(self._state()):
+                self._say(line)
+
+    def _tell(self, ended):
+        """False: nobody waits for it."""
+        if not self._slot.wanted():
+            return False
+        state = self._state()
+        state.update(ended=ended, told_s=round(time.monotonic() - self._start, 3), lines=self._lines(state))
+        self._slot.tell(json.dumps(state).encode("ascii"))
+        return True
+
+    def _state(self):
+        engine, shapes = self._engine, self._engine.shapes()
+        regions = engine.regions
+        return {
+            "pid": os.getpid(),
+            "forked": self._forked,
+            "torch": str(self._torch.__version__),
+            "threads": self._torch.get_num_threads(),
+            "layers": engine.met,
+            "layers_packed": engine.packed,
+            "left_alone": dict(engine.alone),
+            "regions": regions.found if regions else 0,
+            "regions_kept": regions.kept if regions else 0,
+            "shapes": len(shapes),
+            "shapes_packed": sum(shape.ready is not None for shape in shapes),
+            "shapes_never_back": sum(_never_back(shape) for shape in shapes),
+            "packed_bytes": engine.most_bytes(),
+            "packed_calls": engine.calls() - self._calls_before,
+            "won_s": round((engine.won() - self._won_before) / 1e9, 3),
+            "stepped_aside": engine.disturbed.reasons(),
+            "notices": self._notices.lines(),
+        }
+
+    def _lines(self, state):
+        """What a person wants to know of it; none where there was nothing for us."""
+        lines = []
+        if state["layers"]:
+            line = "PyTorch: weights of %d of %d layers packed, %d MiB" % (
+                state["layers_packed"], state["layers"], state["packed_bytes"] >> 20)
+            if state["regions_kept"]:
+                line += ", channels last in %d parts" % state["regions_kept"]
+            if state["won_s"] >= 0.005:
+                line += ", %.2f s won as measured" % state["won_s"]
+            lines.append(line + "".join("; %d left alone: %s" % (count, why)
+                                        for why, count in sorted(state["left_alone"].items())))
+        lines += ["PyTorch: %d calls of layers as ever: %s" % (count, why)
+                  for why, count in sorted(state["stepped_aside"].items())]
+        return lines + ["PyTorch: " + notice for notice in state["notices"]]

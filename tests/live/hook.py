@@ -189,6 +189,17 @@ class Hook(unittest.TestCase):
             self.assertEqual((bare.returncode, bare.stdout), (ours.returncode, ours.stdout))
             self.assertEqual(bare.stderr.splitlines()[-1:], ours.stderr.splitlines()[-1:])
 
+    def test_an_old_torch_is_left_as_it_is_and_who_asked_is_told(self):
+        path = self.write("torch/__init__.py", "__version__ = '1.13.0a0'\nLOADED = 13\n")
+        try:
+            for options, line in (([], ""), (["--prepack", "on"], r"fettle: PyTorch 1\.13\.0a0 is left as it is: .*\n")):
+                bare, ours = self.run_both(self.python, "-c", "import torch; print(torch.LOADED)", options=options)
+                self.assertEqual((bare.stdout, bare.returncode), ("13\n", 0))
+                self.assertEqual((ours.stdout, ours.returncode), ("13\n", 0))
+                self.assertRegex(ours.stderr, rf"\A{line}\Z")
+        finally:
+            path.write_text("LOADED = True\n", encoding="utf-8")
+
     def test_programs_end_as_they_would(self):
         ends = ("import sys; sys.exit(3)", "import os; os._exit(5)", "raise SystemExit('said')", "1/0",
                 "import os; os.abort()", "import os, signal; os.kill(os.getpid(), signal.SIGTERM)",

@@ -133,6 +133,38 @@ static json_t *process_to_json(const struct observed_agent_process *process)
 	return json_finish(object, r);
 }
 
+/* What `count` threads did with their flags, unknown because of `why`. */
+static int add_gap(pid_t pid, unsigned count, const char *what, const char *why, json_t *unknown)
+{
+	json_t *gap = json_object();
+	int r = json_object_set_new(gap, "path", json_sprintf("agent, process %d", (int)pid));
+
+	r |= json_object_set_new(gap, "what", json_sprintf("%s of %u thread%s", what, count, count == 1 ? "" : "s"));
+	r |= json_object_set_new(gap, "why", json_string(why));
+	return json_array_append_new(unknown, json_finish(gap, r));
+}
+
+int agent_gaps_to_json(const struct observed_agent *agent, json_t *unknown)
+{
+	static const char what[] = "the floating-point flags at the end (denormals met, flushing)";
+	int r = 0;
+
+	for (size_t i = 0; i < agent->process_count && r == 0; i++) {
+		const struct observed_agent_process *process = &agent->processes[i];
+
+		if (process->state == AGENT_ENDED && process->threads_left)
+			r = add_gap(process->pid, process->threads_left, what,
+				    "still there when the process ended, and read by nobody without being stopped: "
+				    "fettle inspect --denormals does that while the program runs",
+				    unknown);
+		else if (process->state == AGENT_RUNS)
+			r = add_gap(process->pid, process->threads_started - process->threads_ended + 1, what,
+				    "the process was ended by a signal, or by a call that the agent does not see",
+				    unknown);
+	}
+	return r;
+}
+
 json_t *agent_to_json(const struct observed_agent *agent)
 {
 	json_t *object = json_object(), *processes = json_array();

@@ -181,13 +181,22 @@ static bool children_pinned(const struct finding_input *in, struct finding_say *
 	return count > 0;
 }
 
+/* Nobody can read another thread's flags without stopping it. */
+static void show_left(struct finding_say *say, unsigned left)
+{
+	if (left)
+		finding_show(say, "agent: %u thread%s more %s still there at the end, with flags that nobody read",
+			     left, left == 1 ? "" : "s", left == 1 ? "was" : "were");
+}
+
 static bool flush_incomplete(const struct finding_input *in, struct finding_say *say)
 {
-	unsigned count = 0;
+	unsigned count = 0, left = 0;
 
 	if (!in->instance->planned.flush)
 		return false;
 	for (const struct observed_agent_process *process = next(in, NULL); process; process = next(in, process)) {
+		left += process->threads_left;
 		if (!process->not_flushing)
 			continue;
 		count += process->not_flushing;
@@ -196,6 +205,7 @@ static bool flush_incomplete(const struct finding_input *in, struct finding_say 
 				     (int)process->pid, process->not_flushing, process->not_flushing == 1 ? "" : "s");
 	}
 	finding_show_rest(say, "processes");
+	show_left(say, left);
 	text_add(&say->detail, "%u thread%s", count, count == 1 ? "" : "s");
 	return count > 0;
 }
@@ -208,9 +218,10 @@ enum { MET_LEAST = 2 };
 
 static bool denormals_met(const struct finding_input *in, struct finding_say *say)
 {
-	unsigned count = 0;
+	unsigned count = 0, left = 0;
 
 	for (const struct observed_agent_process *process = next(in, NULL); process; process = next(in, process)) {
+		left += process->threads_left;
 		if (!process->met_denormals)
 			continue;
 		count += process->met_denormals;
@@ -221,6 +232,7 @@ static bool denormals_met(const struct finding_input *in, struct finding_say *sa
 				(int)process->pid, process->met_denormals, process->met_denormals == 1 ? "" : "s");
 	}
 	finding_show_rest(say, "processes");
+	show_left(say, left);
 	text_add(&say->detail, "%u threads have", count);
 	return count >= MET_LEAST;
 }

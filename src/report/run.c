@@ -191,6 +191,10 @@ static int add_judged(const struct run *run, json_t *checks, json_t *findings, j
 					   finding_to_json(&judged->findings[i], judged->findings[i].instance));
 	for (size_t i = 0; i < run->gap_count; i++)
 		r |= json_array_append_new(unknown, gap_to_json(&run->gaps[i]));
+	for (size_t i = 0; i < run->count && r == 0; i++) {
+		if (run->instances[i].agent)
+			r |= agent_gaps_to_json(run->instances[i].agent, unknown);
+	}
 	return r;
 }
 

@@ -5,6 +5,7 @@
  */
 #include "findings_scene.h"
 
+#include "base/cleanup.h"
 #include "base/cpulist.h"
 #include "base/err.h"
 
@@ -16,6 +17,7 @@
 #include <cmocka.h>
 
 #include <linux/mempolicy.h>
+#include <string.h>
 
 enum { ROWS = 3, THREADS = 3 };
 
@@ -223,6 +225,9 @@ static void who_answers(void **state)
 
 static void flushing(void **state)
 {
+	cleanup_report struct report *report = NULL;
+	const struct finding *met;
+
 	(void)state;
 	rows[0].not_flushing = 2;
 	scene_expect_nothing(&scene);
@@ -234,6 +239,11 @@ static void flushing(void **state)
 	scene_expect_nothing(&scene);
 	rows[0].met_denormals = 1;
 	scene_expect(&scene, "denormals-met", "2 threads have met denormal numbers");
+	rows[0].threads_left = 3;
+	met = scene_judge(&scene, "denormals-met", &report);
+	assert_non_null(met);
+	assert_non_null(
+		strstr(met->evidence.items[met->evidence.count - 1], "3 threads more were still there at the end"));
 }
 
 static void a_memory_policy(void **state)

@@ -4,6 +4,7 @@
 #include "base/err.h"
 #include "base/sysroot.h"
 #include "machine/throttle.h"
+#include "observe/observed_agent.h"
 #include "report/findings.h"
 #include "report/run.h"
 #include "root_help.h"
@@ -93,6 +94,32 @@ static void the_report_says_null_where_nothing_is_known(void **state)
 	report = run_to_json(&run, json_object());
 	assert_true(about(json_real_value(at(report, "instances", 0, "throttled_s")), 0.5));
 	assert_int_equal(json_array_size(json_object_get(report, "unknown")), 0);
+	json_decref(report);
+}
+
+static void flags_that_nobody_read_are_unknown_and_say_why(void **state)
+{
+	struct observed_agent_process processes[] = {
+		{ .pid = 7, .state = AGENT_ENDED, .threads_started = 3, .threads_ended = 1, .threads_left = 2 },
+		{ .pid = 8, .state = AGENT_RUNS },
+		{ .pid = 9, .state = AGENT_ENDED, .threads_started = 2, .threads_ended = 2 },
+		{ .pid = 10, .state = AGENT_BECAME },
+	};
+	struct observed_agent agent = { .processes = processes, .process_count = ARRAY_SIZE(processes) };
+	struct run_instance instance = two[0];
+	const struct run run = { .instances = &instance, .count = 1, .throttle_known = true };
+	json_t *report;
+
+	(void)state;
+	instance.agent = &agent;
+	report = run_to_json(&run, json_object());
+	assert_int_equal(json_array_size(json_object_get(report, "unknown")), 2);
+	assert_string_equal(json_string_value(at(report, "unknown", 0, "path")), "agent, process 7");
+	assert_non_null(strstr(json_string_value(at(report, "unknown", 0, "what")), "of 2 threads"));
+	assert_non_null(
+		strstr(json_string_value(at(report, "unknown", 0, "why")), "still there when the process ended"));
+	assert_string_equal(json_string_value(at(report, "unknown", 1, "path")), "agent, process 8");
+	assert_non_null(strstr(json_string_value(at(report, "unknown", 1, "what")), "of 1 thread"));
 	json_decref(report);
 }
 
@@ -201,6 +228,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(sums_are_of_all_and_means_of_those_that_told),
 		cmocka_unit_test(the_report_says_null_where_nothing_is_known),
+		cmocka_unit_test(flags_that_nobody_read_are_unknown_and_say_why),
 		cmocka_unit_test(a_run_that_was_throttled_has_the_finding_with_its_evidence),
 		cmocka_unit_test(the_group_that_held_most_is_told),
 		cmocka_unit_test(where_nobody_counts_nothing_is_known),

@@ -32,8 +32,12 @@ static bool peak_number(const char *text, double *ret_number)
 
 int onednn_check_options(const struct options *options, struct err *err)
 {
+	cleanup_free char *path = NULL;
+	const int r = options->save ? profile_path(options->save, &path, err) : 0;
 	double number;
 
+	if (r < 0)
+		return r;
 	if (options->capacity > ONEDNN_CAPACITY_MAX)
 		return err_set(err, -EINVAL, "--capacity %u: oneDNN's limit is %d", options->capacity,
 			       ONEDNN_CAPACITY_MAX);
@@ -85,18 +89,19 @@ static int write_folded(const struct onednn_profile *profile, const char *path, 
 	return data ? output_write(strcmp(path, "-") == 0 ? NULL : path, data, err) : err_nomem(err);
 }
 
-/* --save: the recommendation for 'fettle run --profile'. */
+/* --save: what 'fettle run --profile' is to have. Where the default does as well, that is the recommendation. */
 static int save_profile(const struct onednn_advice *advice, const char *name, struct err *err)
 {
+	const unsigned capacity = advice->worth ? advice->sizing.recommended : ONEDNN_CAPACITY_DEFAULT;
 	cleanup_free char *path = NULL;
 	int r;
 
-	if (!advice->worth)
-		return err_set(err, -ENODATA, "nothing to save in profile '%s': %s", name,
-			       advice->sizing.recommended ? "the default of 1024 does as well" : advice->why);
-	r = profile_save_number(name, "onednn-cache", advice->sizing.recommended, &path, err);
+	if (!advice->sizing.recommended)
+		return err_set(err, -ENODATA, "nothing to save in profile '%s': %s", name, advice->why);
+	r = profile_save_number(name, "onednn-cache", capacity, &path, err);
 	if (r == 0)
-		output_line("profile '%s' has onednn-cache %u", path, advice->sizing.recommended);
+		output_line("profile '%s' has onednn-cache %u%s", path, capacity,
+			    advice->worth ? "" : ": the default does as well");
 	return r;
 }
 
@@ -120,29 +125,38 @@ static int find_peak(const struct onednn_profile *profile, const struct options 
 	return r < 0 && r != -ENOMEM && !asked ? 0 : r;
 }
 
+static int show(const struct invocation *invocation, const struct onednn_profile *profile,
+		const struct onednn_advice *advice, bool to_stderr)
+{
+	const struct options *options = &invocation->options;
+	const size_t shapes = options->top ? options->top : SHAPES_USUAL;
+	cleanup_free char *result = NULL;
+
+	if (options->folded && strcmp(options->folded, "-") == 0 && !options->output)
+		return EXIT_OK; /* standard output is the stacks' */
+	result =
+		options->json ? as_json(profile, advice, shapes) : as_text(profile, advice, options, shapes, to_stderr);
+	if (!to_stderr || options->output)
+		return output_result(invocation, result);
+	return result && output_bytes(STDERR_FILENO, result, strlen(result)) == 0 ? EXIT_OK : EXIT_FAILED;
+}
+
 int onednn_tell(const struct invocation *invocation, struct onednn_profile *profile, unsigned capacity,
 		const char *flags, bool to_stderr)
 {
 	const struct options *options = &invocation->options;
 	cleanup_onednn_advice struct onednn_advice advice = { .why = NULL };
-	cleanup_free char *result = NULL;
-	size_t shapes = options->top ? options->top : SHAPES_USUAL;
 	struct err err = { 0 };
+	int code;
 
 	if (onednn_profile_end(profile, &err) < 0 ||
 	    find_peak(profile, options, to_stderr, &profile->peak_gflops, &err) < 0 ||
 	    onednn_advise(profile, options->capacity ? options->capacity : capacity, flags, &advice, &err) < 0 ||
-	    (options->folded && write_folded(profile, options->folded, &err) < 0) ||
-	    (options->save && save_profile(&advice, options->save, &err) < 0))
+	    (options->folded && write_folded(profile, options->folded, &err) < 0))
 		return output_failure(EXIT_FAILED, &err);
-	if (options->folded && strcmp(options->folded, "-") == 0 && !options->output)
-		return EXIT_OK; /* standard output is the stacks' */
-	result = options->json ? as_json(profile, &advice, shapes)
-			       : as_text(profile, &advice, options, shapes, to_stderr);
-	if (to_stderr && !options->output) {
-		if (!result || output_bytes(STDERR_FILENO, result, strlen(result)) < 0)
-			return EXIT_FAILED;
-		return EXIT_OK;
-	}
-	return output_result(invocation, result);
+	code = show(invocation, profile, &advice, to_stderr);
+	/* Last: a program that ran for an hour is told of, whatever becomes of the profile. */
+	if (code == EXIT_OK && options->save && save_profile(&advice, options->save, &err) < 0)
+		return output_failure(EXIT_FAILED, &err);
+	return code;
 }

@@ -43,6 +43,7 @@ for words in /dev/null missing '' 'trace missing' '--instances 2 trace' '--capac
 	fettle onednn $words >/dev/null || code=$?
 	echo $code
 done
+cat config/fettle/profiles/mine.json # where the default does as well, it is what is kept
 # Of two processes one stream each: twice the creations, and no hit that crosses over.
 fettle onednn --json cycle cycle | python3 -c '
 import json, sys

@@ -4,7 +4,7 @@
 #include "base/cleanup.h"
 #include "base/err.h"
 #include "base/text.h"
-#include "onednn/isa.h"
+#include "machine/isa.h"
 
 #include <assert.h>
 #include <stdarg.h>
@@ -190,9 +190,9 @@ static enum weight runs_plain(const struct rule_input *in, struct say *say)
 static enum weight leaves_isa_unused(const struct rule_input *in, struct say *say)
 {
 	const char *isa = in->profile->isa;
-	char missing[ONEDNN_ISA_WORDS];
+	char missing[ISA_WORDS];
 
-	if (!isa || !in->flags || !onednn_isa_missing(onednn_isa_said(isa), onednn_isa_of_flags(in->flags), missing))
+	if (!isa || !in->flags || !isa_missing(isa_said(isa), isa_of_flags(in->flags), missing))
 		return SAYS_NOTHING;
 	text_add(&say->text, "the processor has %s and oneDNN does not use it", missing);
 	text_add(&say->remedy,
@@ -221,7 +221,7 @@ static enum weight runs_reference(const struct rule_input *in, struct say *say)
 static enum weight runs_single(const struct rule_input *in, struct say *say)
 {
 	const char *isa = in->profile->isa;
-	const struct onednn_isa used = onednn_isa_said(isa ? isa : "");
+	const struct isa used = isa_said(isa ? isa : "");
 	const double share = onednn_share(in->profile, in->profile->times.single);
 
 	if (!isa || (!used.bf16 && !used.amx) || in->profile->times.narrow > 0 || share < 0.5)

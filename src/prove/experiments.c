@@ -5,9 +5,9 @@
 #include "base/err.h"
 #include "base/nearest.h"
 #include "machine/host.h"
+#include "machine/isa.h"
 #include "machine/machine.h"
 #include "machine/query.h"
-#include "onednn/isa.h"
 
 #include <string.h>
 
@@ -90,13 +90,13 @@ static bool no_bf16(const struct prove_facts *facts, struct text *why)
 {
 	const struct host *host = facts->machine->host;
 	const struct fact *isa = host ? &host->facts[HOST_ISA] : NULL;
-	struct onednn_isa has;
+	struct isa has;
 
 	if (!isa || isa->state != FACT_KNOWN) {
 		text_add(why, "what the processor can is not known");
 		return true;
 	}
-	has = onednn_isa_of_flags(isa->raw);
+	has = isa_of_flags(isa->raw);
 	if (has.bf16 || has.amx)
 		return false;
 	text_add(why, "the processor has no bf16");

@@ -2,8 +2,8 @@
 /* From a stream to a profile, findings and the document. */
 #include "base/cleanup.h"
 #include "base/err.h"
+#include "machine/isa.h"
 #include "onednn/advice.h"
-#include "onednn/isa.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "onednn/isa.h"
+#include "machine/isa.h"
 
 #include "base/cleanup.h"
 
 #include <stdio.h>
 #include <string.h>
 
-struct onednn_isa onednn_isa_said(const char *words)
+struct isa isa_said(const char *words)
 {
-	struct onednn_isa isa = { .avx2 = strstr(words, "AVX2") };
+	struct isa isa = { .avx2 = strstr(words, "AVX2") };
 
 	isa.amx = strstr(words, "AMX");
 	isa.avx512 = isa.amx || strstr(words, "AVX-512") || strstr(words, "AVX512") || strstr(words, "AVX10");
@@ -30,9 +30,9 @@ static bool has(const char *flags, const char *word)
 	return false;
 }
 
-struct onednn_isa onednn_isa_of_flags(const char *flags)
+struct isa isa_of_flags(const char *flags)
 {
-	return (struct onednn_isa){
+	return (struct isa){
 		.avx2 = has(flags, "avx2"),
 		.avx512 = has(flags, "avx512f") && has(flags, "avx512bw") && has(flags, "avx512vl") &&
 			  has(flags, "avx512dq"),
@@ -42,7 +42,7 @@ struct onednn_isa onednn_isa_of_flags(const char *flags)
 	};
 }
 
-bool onednn_isa_missing(struct onednn_isa used, struct onednn_isa there, char ret_words[ONEDNN_ISA_WORDS])
+bool isa_missing(struct isa used, struct isa there, char ret_words[ISA_WORDS])
 {
 	const struct {
 		const char *name;
@@ -58,7 +58,7 @@ bool onednn_isa_missing(struct onednn_isa used, struct onednn_isa there, char re
 	for (size_t i = 0; i < ARRAY_SIZE(parts); i++) {
 		if (!parts[i].missing)
 			continue;
-		length += (size_t)snprintf(ret_words + length, ONEDNN_ISA_WORDS - length, "%s%s", length ? ", " : "",
+		length += (size_t)snprintf(ret_words + length, ISA_WORDS - length, "%s%s", length ? ", " : "",
 					   parts[i].name);
 	}
 	return length != 0;

@@ -10,6 +10,17 @@
 #include <string.h>
 
 static const char start_word[] = "start";
+/* Findings of oneDNN's own stream (src/onednn/advice.c), which a run's report does not have. */
+static const char *const of_streams[] = { "primitive-cache-thrash", "layout-slow" };
+
+static const char *of_stream(const char *id)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(of_streams); i++) {
+		if (strcmp(of_streams[i], id) == 0)
+			return of_streams[i];
+	}
+	return NULL;
+}
 
 static int unknown(const char *id, struct err *err)
 {
@@ -41,9 +52,12 @@ int require_parse(const char *value, struct require *ret_require, struct err *er
 	if (value && *value && !list)
 		return err_nomem(err);
 	for (const char *id; (id = strsep(&rest, ",")) != NULL;) {
+		const char *const stream = of_stream(id);
+
+		require.elsewhere = require.elsewhere ? require.elsewhere : stream;
 		if (strcmp(id, start_word) == 0)
 			require.start = true;
-		else if (!is_name(id))
+		else if (!stream && !is_name(id))
 			return unknown(id, err);
 		else if (words_add(&require.ids, id) < 0)
 			return err_nomem(err);

@@ -15,8 +15,9 @@ struct report;
 
 struct require {
 	bool asked;
-	bool start;       /* in the first seconds, too */
-	struct words ids; /* of findings and checks; none: any check that differs, any finding that is an error */
+	bool start;            /* in the first seconds, too */
+	const char *elsewhere; /* the first that is asked for and no look at a run tells; NULL: none; static */
+	struct words ids;      /* of findings and checks; none: any check that differs, any finding that is an error */
 };
 
 /*

@@ -152,6 +152,9 @@ static bool tell_required(const struct options *options, const struct run_watch 
 		output_line("not as required: %s", words ? words : "memory ran out");
 		return true;
 	}
+	if (!options->quiet && watch->require.elsewhere)
+		output_line("required, and not known: %s: oneDNN's own stream tells it alone; see 'fettle onednn run'",
+			    watch->require.elsewhere);
 	if (!options->quiet && !options->supervision.verify && require_unknown(&watch->require, report, &required)) {
 		words = required_words(&required, required.check->instance);
 		output_line("required, and not known: %s", words ? words : "memory ran out");

@@ -83,6 +83,7 @@ struct observation {
 	struct observed_neighbour *neighbours; /* by pid */
 	size_t neighbour_count, neighbour_capacity;
 	hwloc_bitmap_t online_os;                  /* NULL: not known */
+	struct fact cpu_flags;                     /* `raw`: what the first CPU can, in the kernel's words */
 	struct fact uptime_ms;                     /* since the machine started, at the last look */
 	struct fact numa_balancing;                /* the kernel's setting */
 	struct fact pressure_cpu, pressure_memory; /* 1/1000 percent of the last 10 s */

@@ -295,6 +295,7 @@ void observation_free(struct observation *observation)
 	}
 	for (size_t i = 0; i < observation->gap_count; i++)
 		free(observation->gaps[i].path);
+	fact_clear(&observation->cpu_flags);
 	fact_clear(&observation->uptime_ms);
 	fact_clear(&observation->numa_balancing);
 	fact_clear(&observation->pressure_cpu);

@@ -195,10 +195,36 @@ static int read_uptime(const struct observe_request *request, struct observation
 	return fact_set(&observation->uptime_ms, FACT_KNOWN, seconds * 1000 + cents * 10, path, NULL);
 }
 
+/* Once, and no more of the file than the first CPU's part: there is one for each. */
+static int read_flags(const struct observe_request *request, struct observation *observation)
+{
+	static const char path[] = "/proc/cpuinfo";
+	cleanup_file FILE *file = NULL;
+	cleanup_free char *line = NULL;
+	size_t capacity = 0;
+	int r = observation->cpu_flags.state == FACT_KNOWN
+			? 0
+			: proc_open(request->root, observation, path, "what the CPUs can do", &file);
+
+	if (r != 1)
+		return r;
+	while (getline(&line, &capacity, file) > 1) {
+		const char *colon = strchr(line, ':');
+
+		if (!colon || (strncmp(line, "flags", 5) != 0 && strncmp(line, "Features", 8) != 0))
+			continue;
+		line[strcspn(line, "\n")] = '\0';
+		return fact_set(&observation->cpu_flags, FACT_KNOWN, 0, path, colon + 1);
+	}
+	return fact_set(&observation->cpu_flags, FACT_ABSENT, 0, path, NULL);
+}
+
 int system_finish(const struct observe_request *request, struct observation *observation)
 {
 	int r = read_online(request, observation);
 
+	if (r == 0)
+		r = read_flags(request, observation);
 	if (r == 0)
 		r = read_clocks(request, observation);
 	if (r == 0)

@@ -63,7 +63,8 @@ struct finding_rules {
 
 /* All tables, in the order in which findings of one weight are shown. */
 extern const struct finding_rules finding_cpu_rules, finding_thread_rules, finding_openmp_rules, finding_preload_rules,
-	finding_agent_rules, finding_denormal_rules, finding_setting_rules, finding_memory_rules, finding_host_rules;
+	finding_agent_rules, finding_denormal_rules, finding_setting_rules, finding_memory_rules, finding_host_rules,
+	finding_isa_rules;
 
 /*
  * Apply every rule and every check to one instance, in order, into `report`. `why`: nobody saw it, and why not; NULL:

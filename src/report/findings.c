@@ -20,7 +20,7 @@ static const struct finding_rules *const tables[] = { &finding_cpu_rules,      &
 						      &finding_openmp_rules,   &finding_preload_rules,
 						      &finding_agent_rules,    &finding_setting_rules,
 						      &finding_denormal_rules, &finding_memory_rules,
-						      &finding_host_rules };
+						      &finding_host_rules,     &finding_isa_rules };
 
 /* The row's sentence with what the test had to say in the place of each "{}"; NULL when memory ran out. */
 static char *fill(const char *sentence, const struct text *detail)

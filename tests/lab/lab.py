@@ -214,6 +214,23 @@ class Runtimes(Lab):
             self.assert_not_found("setting-ineffective", pid)
 
 
+class Instructions(Lab):
+    at_once = True
+
+    def test_a_variable_that_keeps_onednn_from_what_the_processor_has_is_found(self):
+        with open("/proc/cpuinfo") as file:
+            if " avx2 " not in file.read():
+                self.skipTest("the processor has nothing that could be kept from it")
+        library = build("onednn.so", "lab_plugin.c", "-shared", "-fPIC", "-Wl,--no-as-needed", "-ldnnl")
+        with running(probe(), "open", library, ONEDNN_MAX_CPU_ISA="SSE41") as pid:
+            self.assert_found("isa-limited", "oneDNN may not use AVX2", "ONEDNN_MAX_CPU_ISA=SSE41", "libdnnl",
+                              "--unset ONEDNN_MAX_CPU_ISA", whom=[pid])
+        with running(probe(), "open", library, ONEDNN_MAX_CPU_ISA="ALL") as pid:
+            self.assert_not_found("isa-limited", pid)
+        with running(probe(), "burn", "any", ONEDNN_MAX_CPU_ISA="SSE41") as pid:  # has no oneDNN
+            self.assert_not_found("isa-limited", pid)
+
+
 class Preloads(Lab):
     at_once = True
 

@@ -21,7 +21,7 @@ BUILDING = threading.Lock()
 COUNT = itertools.count()
 LIVING = set()  # leaders of sessions
 CPUS = sorted(os.sched_getaffinity(0))
-TUNING = ("LD_PRELOAD", "FETTLE_", "OMP_", "GOMP_", "KMP_", "MALLOC_", "GLIBC_TUNABLES")
+TUNING = ("LD_PRELOAD", "FETTLE_", "OMP_", "GOMP_", "KMP_", "MALLOC_", "GLIBC_TUNABLES", "ONEDNN_", "DNNL_", "ATEN_")
 # What else runs here, or what the host does, is real, and no fault of the program.
 AROUND = {"neighbours-busy", "cpu-stolen", "frequency-low", "quota-throttled", "quota-below-threads"}
 

@@ -189,6 +189,7 @@ void scene_end(struct findings_scene *scene)
 		fact_clear(&scene->cpus[i].cap_khz);
 		fact_clear(&scene->cpus[i].hardware_khz);
 	}
+	fact_clear(&scene->observation.cpu_flags);
 	fact_clear(&scene->observation.numa_balancing);
 	hwloc_bitmap_free(scene->observation.online_os);
 	machine_free(scene->machine);

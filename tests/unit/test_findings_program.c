@@ -51,6 +51,26 @@ static void flags(unsigned thread, bool met, bool flushes)
 	scene.threads[0][thread].floats = (struct observed_float){ .known = true, .met = met, .flushes = flushes };
 }
 
+static void a_library_that_may_not_use_what_the_processor_has(void **state)
+{
+	static char path[] = "/usr/lib/libdnnl.so.2", others[] = "ATEN_CPU_CAPABILITY=default",
+		    older[] = "DNNL_MAX_CPU_ISA=avx512_core", newer[] = "ONEDNN_MAX_CPU_ISA=AVX2";
+
+	(void)state;
+	scene_object(&scene, 3, path, false, false, false);
+	assert_int_equal(fact_set(&scene.observation.cpu_flags, FACT_KNOWN, 0, "/proc/cpuinfo",
+				  " fpu avx2 avx512f avx512bw avx512vl avx512dq"),
+			 0);
+	scene_variable(&scene, others); /* nobody here reads it */
+	scene_variable(&scene, older);  /* no less than it has */
+	scene_expect_nothing(&scene);
+	scene_variable(&scene, newer);
+	scene_expect(&scene, "isa-limited", "oneDNN may not use AVX-512");
+	/* fettle was asked for it (--max-isa). */
+	assert_int_equal(words_add(&scene.instances[0].planned.set, "ONEDNN_MAX_CPU_ISA"), 0);
+	scene_expect_nothing(&scene);
+}
+
 static void threads_that_met_denormals(void **state)
 {
 	(void)state;
@@ -207,6 +227,7 @@ int main(void)
 {
 #define TEST(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
+		TEST(a_library_that_may_not_use_what_the_processor_has),
 		TEST(threads_that_met_denormals),
 		TEST(threads_that_do_not_flush),
 		TEST(a_policy_that_is_not_in_force),

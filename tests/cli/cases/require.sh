@@ -8,6 +8,8 @@ wrong --require=cpu-escapd
 wrong --require=strat
 wrong --require=threads,,memory
 wrong --require=
+# What is there and nobody who looks at a run can tell is said, and fails nothing.
+fettle run --require=layout-slow,primitive-cache-thrash,isa-limited -- true 2>&1 >/dev/null | grep required
 # A profile plans; what is done with the plan is said at the start.
 echo '{"require": "start"}' >p.json
 wrong --profile p.json

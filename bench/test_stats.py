@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """python3 -m unittest discover -s bench"""
 
+import math
 import random
 import unittest
 
@@ -12,6 +13,24 @@ class Stats(unittest.TestCase):
         self.assertEqual(stats.quantile([4, 1, 3, 2], 0.5), 2.5)
         self.assertEqual(stats.quartiles([1, 2, 3, 4, 5]), (2, 4))
         self.assertEqual(stats.quantile([7], 0.975), 7)
+
+    def test_pairs_of_processes_tell_half_a_percent_through_the_noise_of_both(self):
+        """24 pairs; a process is 1 % faster or slower for all its life, a turn 3 %, and one in ten is disturbed."""
+        draw = random.Random(5)
+
+        def process(factor):
+            own = factor * math.exp(draw.gauss(0, 0.01))
+            return [own * math.exp(draw.gauss(0, 0.03)) * (draw.uniform(1, 3) if draw.random() < 0.1 else 1) for _ in range(25)]
+
+        held = 0
+        for true in [1.0, 1.02] * 20:
+            middle, low, high = stats.paired_ratio([process(true) for _ in range(24)], [process(1) for _ in range(24)],
+                                                   resamples=400)
+            self.assertLess(high - low, 0.02)
+            self.assertLess(abs(middle / true - 1), 0.015)
+            held += low <= true <= high
+        self.assertGreaterEqual(held, 34)
+        self.assertRaises(ValueError, stats.paired_ratio, [[1, 2]], [[1]])
 
     def test_the_interval_holds_the_true_ratio(self):
         draw = random.Random(3)

@@ -71,10 +71,8 @@ class Bench:
         admitted, left_out = self.sampler.admit(contestants)
         rounds = self.options.rounds * times
         samples = self.sampler.interleave(admitted, rounds, self.options.seed, Progress(title, rounds))
-        print(f"\n## {title}\n\n{report.markdown(samples, columns, left_out)}", flush=True)
-        table = {"title": title, "left_out": left_out, "samples": samples,
-                 "commands": {c.name: {"argv": c.argv, "environment": c.environment} for c in admitted}}
-        self.document["tables"].append(table)
+        table = self.tell(title, samples, columns, left_out,
+                          {c.name: {"argv": c.argv, "environment": c.environment} for c in admitted})
         try:
             if after:
                 after(samples)
@@ -83,6 +81,13 @@ class Bench:
             self.wrong.append(str(failure))
             print(f"\n**These figures prove nothing: {failure}.**", flush=True)
         return samples
+
+    def tell(self, title, samples, columns, left_out, commands):
+        """Print the table and keep what it is made of. Returns what is kept."""
+        print(f"\n## {title}\n\n{report.markdown(samples, columns, left_out)}", flush=True)
+        table = {"title": title, "left_out": left_out, "samples": samples, "commands": commands}
+        self.document["tables"].append(table)
+        return table
 
     def skip(self, title, reason):
         print(f"\n## {title}\n\nSkipped: {reason}.", flush=True)

@@ -46,6 +46,22 @@ def ratio_column(title, field, baseline, speedup=False, seed=0, digits=2):
     return Column(title, cell)
 
 
+def paired_column(title, field, baseline, seed=0, digits=4):
+    """As ratio_column(), of samples whose "pair" says which processes ran together and whose "block" which ran in turn."""
+    def by_pair(samples):
+        blocks = {}
+        for sample in sorted(samples, key=lambda sample: (sample["pair"], sample["block"])):
+            blocks.setdefault(sample["pair"], []).append(sample[field])
+        return list(blocks.values())
+
+    def cell(name, table):
+        if name == baseline:
+            return "1"
+        middle, low, high = stats.paired_ratio(by_pair(table[name]), by_pair(table[baseline]), seed)
+        return f"{middle:.{digits}f} ({low:.{digits}f}–{high:.{digits}f})"
+    return Column(title, cell)
+
+
 def memory_column(title="peak memory, MiB", digits=1):
     return median_column(title, "max_rss_bytes", 1 / MIB, digits, spread=False)
 

@@ -49,3 +49,16 @@ def mean_ratio(pairs, seed=0, resamples=RESAMPLES):
 
     drawn = [mean(lambda rounds: draw.choices(rounds, k=len(rounds))) for _ in range(resamples)]
     return mean(lambda rounds: rounds), quantile(drawn, 0.025), quantile(drawn, 0.975)
+
+
+def paired_ratio(numerator, denominator, seed=0, resamples=RESAMPLES):
+    """
+    (ratio, low, high) of two lists of lists: the blocks of each pair of processes. Of a pair counts the median of its blocks'
+    ratios; of all pairs the geometric mean, with its 95 % bootstrap interval over the pairs, for what a process is slow by
+    for all its life is in all its blocks.
+    """
+    logs = [median([math.log(a / b) for a, b in zip(mine, its, strict=True)])
+            for mine, its in zip(numerator, denominator, strict=True)]
+    draw = random.Random(seed)
+    drawn = [statistics.fmean(draw.choices(logs, k=len(logs))) for _ in range(resamples)]
+    return tuple(math.exp(value) for value in (statistics.fmean(logs), quantile(drawn, 0.025), quantile(drawn, 0.975)))

@@ -69,6 +69,7 @@ class Account:
             "left_alone": dict(engine.alone),
             "regions": regions.found if regions else 0,
             "regions_kept": regions.kept if regions else 0,
+            "regions_fused": regions.fused if regions else 0,
             "shapes": len(shapes),
             "shapes_packed": sum(shape.ready is not None for shape in shapes),
             "shapes_never_back": sum(_never_back(shape) for shape in shapes),
@@ -87,6 +88,8 @@ class Account:
                 state["layers_packed"], state["layers"], state["packed_bytes"] >> 20)
             if state["regions_kept"]:
                 line += ", channels last in %d parts" % state["regions_kept"]
+            if state["regions_fused"]:
+                line += ", %d of them fused" % state["regions_fused"]
             if state["won_s"] >= 0.005:
                 line += ", %.2f s won as measured" % state["won_s"]
             lines.append(line + "".join("; %d left alone: %s" % (count, why)

@@ -462,11 +462,15 @@ class Packs:
         layer.size -= size
         self._budget.give_back(size)
 
+    def holdings(self):
+        """(gates, budget), for others who pack weights."""
+        return self._gates, self._budget
+
     # ---- What came of it ----
 
     def calls(self):
         """How many were answered by a packed weight, once that was settled."""
-        return self._past_calls + sum(shape.uses for shape in self.shapes())
+        return self._past_calls + sum(shape.uses for shape in self.shapes()) + (self.regions.fused_calls if self.regions else 0)
 
     def won(self):
         """Nanoseconds, if each call took what was measured."""

@@ -8,9 +8,12 @@ A region is found when a convolution in it is called: it is the outermost proved
 call of it goes by the calls before, as in packs.py, but the region is checked and timed as a whole:
 
     a shape is seen for the first time    plain
-    it comes back                         plain, and then packed with a copy of the input: it must give the same
-    the next ROUNDS times two             in turn packed and plain, timed
-    from then on                          packed, if that was faster; if not, its layers go by themselves
+    it comes back                         plain, and then each other way with a copy of the input: it must give the same
+    ROUNDS times                          each way and plain in turn, timed
+    from then on                          the fastest; if that is plain, its layers go by themselves
+
+The ways are: its convolutions packed; and, where it is asked for, as a list of operators in which they have taken up what
+follows them (program.py).
 """
 import sys
 import threading
@@ -18,11 +21,14 @@ import time
 import weakref
 import zlib
 
-from _fettle import graft, proof
+from _fettle import graft, guard, program, proof, trace
 
 ROUNDS, GAIN = 3, 0.97  # as for a layer
 MOST_SHAPES = 16        # of one region
 MOST_TRIES = 3
+MOST_HELD = 30         # times that a weight's memory is found to be held by others
+MOST_PROGRAMS = 4      # of one region at a time
+WASTE, MOST_WASTE = 16, 4  # as of a layer's packings
 OUTSIDE, PLAIN, PACKED = 0, 1, 2
 SIMPLE = (type(None), bool, int, float, str)
 
@@ -33,26 +39,37 @@ class Here(threading.local):
     mode = OUTSIDE
 
 
+class Way:
+    """One way to run a region for one shape of its inputs, besides the plain one."""
+
+    __slots__ = ("name", "fused", "program", "best_ns", "held", "waste")
+
+    def __init__(self, name, fused):
+        self.name, self.fused, self.program, self.best_ns, self.held, self.waste = name, fused, None, None, 0, 0
+
+
 class Shape:
-    """What is known of a region for one shape of its inputs."""
+    """What is known of a region for one shape of its inputs. `chosen`: the way that it goes from here on."""
 
-    __slots__ = ("name", "seen", "tries", "ready", "settled", "closed", "strides", "rounds", "plain_ns", "packed_ns", "uses")
+    __slots__ = ("seen", "tries", "ready", "ways", "trusted", "chosen", "closed", "strides", "rounds", "plain_ns", "uses")
 
-    def __init__(self, name):
-        self.name, self.tries, self.rounds, self.uses = name, 0, 0, 0
-        self.seen = self.ready = self.settled = self.closed = False
-        self.strides = self.plain_ns = self.packed_ns = None
+    def __init__(self, ways):
+        self.tries, self.rounds, self.uses, self.ways = 0, 0, 0, ways
+        self.seen = self.ready = self.closed = False
+        self.strides = self.plain_ns = self.chosen = None
+        self.trusted = None  # a way that was found to be the fastest before, which is only checked
 
     def won_ns(self):
-        return self.uses * max(0, (self.plain_ns or 0) - (self.packed_ns or self.plain_ns or 0))
+        best = self.chosen.best_ns if self.chosen is not None else None
+        return self.uses * max(0, (self.plain_ns or 0) - (best or self.plain_ns or 0))
 
 
 class Region:
     """A proved module, and what the proof rests on."""
 
-    __slots__ = ("module", "children", "parts", "forwards", "rests_on", "convolutions", "shapes")
+    __slots__ = ("module", "children", "parts", "forwards", "rests_on", "convolutions", "shapes", "guard")
 
-    def __init__(self, module, prover, rests_on, forget):
+    def __init__(self, torch, module, prover, rests_on, forget):
         self.module = weakref.ref(module, forget)
         # The first is the module itself, which is not to be kept by us.
         self.children = tuple(module._modules.values())
@@ -62,6 +79,7 @@ class Region:
         self.rests_on = rests_on
         self.convolutions = [part for part in module.modules() if prover.is_convolution(part)]
         self.shapes = {}
+        self.guard = guard.Guard(torch, module, self.forwards, prover.is_leaf)
 
     def stands(self, module, plain):
         """Is everything as when it was proved, and does nothing look on?"""
@@ -72,7 +90,7 @@ class Region:
                     type(part) is not kind or (tuple(modules.values()) != children if children else modules):
                 return False
         return all(plain(kind) is forward for kind, forward in self.forwards) and \
-            all(place.get(name) is value for place, name, value in self.rests_on)
+            all(place.get(name) is value for place, name, value in self.rests_on) and self.guard.stands()
 
 
 class Other(Exception):
@@ -95,10 +113,13 @@ def tensors_in(value, tensor, found):
 
 
 class Regions:
-    """All of the process. `packs`: the layers, whose gates, verdicts and margins are used. `always`: nothing is timed."""
+    """
+    All of the process. `packs`: the layers, whose gates, verdicts and margins are used. `always`: nothing is timed. `fuse`: may
+    convolutions take up what follows them?
+    """
 
-    def __init__(self, torch, packs, always, compiling):
-        self._torch, self._packs, self._always, self._compiling = torch, packs, always, compiling
+    def __init__(self, torch, packs, always, fuse, compiling):
+        self._torch, self._packs, self._always, self._fuse, self._compiling = torch, packs, always, fuse, compiling
         self._tensor, self._grad = torch.Tensor, torch.is_grad_enabled
         self._regions = {}   # id of a module: Region
         self._refused = set()  # of modules that are none, by id, as long as they live
@@ -109,7 +130,7 @@ class Regions:
         every = torch.nn.modules.module
         self._hooks = (every._global_forward_hooks, every._global_forward_pre_hooks)
         self.here, self._storage_of = packs.here, torch.Tensor.untyped_storage
-        self.found = self.kept = self.won_ns = 0
+        self.found = self.kept = self.fused = self.fused_calls = self.won_ns = 0
 
     def _plain(self, kind):
         """A class's forward as it was before we came."""
@@ -130,7 +151,8 @@ class Regions:
                 self._refuse(outer)
                 break
             region = outer, rests_on
-        if region and sum(self._prover.is_convolution(part) for part in region[0].modules()) > 1:
+        fewest = 1 if self._fuse else 2
+        if region and sum(self._prover.is_convolution(part) for part in region[0].modules()) >= fewest:
             self._add(*region)
 
     def _has(self, outer, inner):
@@ -161,7 +183,7 @@ class Regions:
 
     def _add(self, module, rests_on):
         key = id(module)
-        self._regions[key] = Region(module, self._prover, rests_on, lambda _: self._forget(key))
+        self._regions[key] = Region(self._torch, module, self._prover, rests_on, lambda _: self._forget(key))
         self.found += 1
         owner = next(base for base in type(module).__mro__ if "forward" in base.__dict__)
         if owner.__dict__["forward"] not in self._grafted:
@@ -181,6 +203,8 @@ class Regions:
         region = self._regions.pop(key, None)
         if region is not None:
             self.won_ns += sum(shape.won_ns() for shape in region.shapes.values())
+            for way in [way for shape in region.shapes.values() for way in shape.ways if way.program is not None]:
+                way.program.close()
 
     # ---- A call ----
 
@@ -189,41 +213,62 @@ class Regions:
         try:
             region = self._regions.get(id(module))
             if region is not None and self.here.mode == OUTSIDE and not self._grad() and not self._packs.stopped:
-                run, shape = self._choose(region, module, args, kwargs)
+                run, shape, way = self._choose(region, module, args, kwargs)
         except Exception as error:
             self._packs.stop(error)
             run = None
         if run is None:
             return original(module, *args, **kwargs)
-        return run(shape, region, original, module, args, kwargs)
+        return run(shape, way, region, original, module, args, kwargs)
 
     def _choose(self, region, module, args, kwargs):
+        """(what to call, shape, way); nothing to call: its layers go by themselves."""
+        nothing = None, None, None
         if self._packs.disturbed() or any(self._hooks) or self._place["__call__"] is not self._call:
-            return None, None
+            return nothing
         if not region.stands(module, self._plain):
             if not module.training:
                 self._forget(id(module))
-            return None, None
+            return nothing
         key = tuple(self._key_of(value) for value in args) + tuple((name, self._key_of(kwargs[name])) for name in kwargs)
         shape = region.shapes.get(key)
         if shape is None:
             if len(region.shapes) >= MOST_SHAPES:
-                return None, None
-            shape = region.shapes[key] = Shape(self._name(region, module, key))
-            shape.closed = None in key or not any(type(part) is tuple and len(part) == 3 for part in key)
-            known = None if self._always else self._packs.verdicts.get(shape.name)
-            shape.closed = shape.closed or known is False
-            shape.seen = bool(known)
+                return nothing
+            shape = self._see(region, module, key)
             if not shape.seen and not shape.closed:
                 shape.seen = True
-                return self._run_plain, shape
+                return self._run_plain, shape, None
         if shape.closed:
-            return None, None
+            return nothing
         if not shape.ready:
-            return self._try, shape
-        if shape.settled or shape.rounds % 2 == 0:
-            return self._run_packed, shape
-        return self._run_plain, shape
+            return self._try, shape, None
+        ways = shape.ways
+        turn = shape.rounds % (len(ways) + 1)
+        way = shape.chosen or (ways[turn] if turn < len(ways) else None)
+        if way is None:
+            return self._run_plain, shape, None
+        return self._run_fused if way.fused else self._run_packed, shape, way
+
+    def _see(self, region, module, key):
+        """A new shape, with the ways that may be faster."""
+        name, ask = self._name(region, module, key), self._packs.verdicts.get
+        ways = [Way(name + " fused", True)] if self._fuse and self._programs(region) < MOST_PROGRAMS else []
+        ways.append(Way(name, False))
+        known = {way: None if self._always else ask(way.name) for way in ways}
+        shape = region.shapes[key] = Shape([way for way in ways if known[way] is not False])
+        shape.trusted = next((way for way in ways if known[way]), None)
+        if known[ways[0]] is None:
+            shape.trusted = None  # nobody knows which of the two is faster
+        shape.seen = shape.trusted is not None
+        if self._always:
+            shape.trusted = ways[0]
+        shape.closed = not shape.ways or None in key or not any(type(part) is tuple and len(part) == 3 for part in key)
+        return shape
+
+    @staticmethod
+    def _programs(region):
+        return sum(way.fused for shape in region.shapes.values() for way in shape.ways)
 
     def _key_of(self, value):
         """None: a value of which nothing is known."""
@@ -250,29 +295,66 @@ class Regions:
             here.mode = OUTSIDE
         return output, time.perf_counter_ns() - start
 
-    def _run_plain(self, shape, region, original, module, args, kwargs):
+    def _run_plain(self, shape, way, region, original, module, args, kwargs):
         output, taken = self._run(PLAIN, original, module, args, kwargs)
-        if shape.ready and not shape.settled:
+        if shape.ready and shape.chosen is None:
             with self._packs.lock:
                 shape.plain_ns = min(taken, shape.plain_ns or taken)
                 self._settle(shape, region)
         return output
 
-    def _run_packed(self, shape, region, original, module, args, kwargs):
+    def _run_packed(self, shape, way, region, original, module, args, kwargs):
         start = time.perf_counter_ns()
         output, _ = self._run(PACKED, original, module, args, kwargs)
         try:
             self._lay_out(output, shape.strides)
         except Exception as error:
             self._packs.stop(error)
-        if shape.settled:
-            shape.uses += 1
-        else:
-            taken = time.perf_counter_ns() - start
-            with self._packs.lock:
-                shape.packed_ns = min(taken, shape.packed_ns or taken)
-                self._settle(shape, region)
+        self._count(shape, way, region, start)
         return output
+
+    def _run_fused(self, shape, way, region, original, module, args, kwargs):
+        start = time.perf_counter_ns()
+        output = self._from_program(shape, way, region, args, kwargs)
+        if output is None:
+            return self._run(PLAIN, original, module, args, kwargs)[0]
+        self._count(shape, way, region, start)
+        return output
+
+    def _from_program(self, shape, way, region, args, kwargs):
+        """None: not for this call."""
+        try:
+            tensors, held = self._tensors(args, kwargs), way.program
+            if program.is_looked_at() or len({id(tensor) for tensor in tensors}) != len(tensors):
+                return None
+            if held is None or held.is_changed():
+                with self._packs.lock:
+                    self._lose(shape, way, region)
+                return None
+            output = held.run(tensors)
+            if output is program.LARGE:
+                return None
+            self._lay_out(output, shape.strides)
+        except Exception as error:
+            if not isinstance(error, RuntimeError):
+                self._packs.stop(error)
+            return None  # no memory, say
+        held.uses += 1
+        self.fused_calls += 1
+        return output
+
+    def _count(self, shape, way, region, start):
+        """A call that went this way began at `start`."""
+        if shape.chosen is way:
+            shape.uses += 1
+            return
+        taken = time.perf_counter_ns() - start
+        with self._packs.lock:
+            way.best_ns = min(taken, way.best_ns or taken)
+            self._settle(shape, region)
+
+    def _tensors(self, args, kwargs):
+        return [value for value in (*args, *kwargs.values()) if type(value) is self._tensor]
 
     def _lay_out(self, output, strides):
         """
@@ -286,26 +368,71 @@ class Regions:
 
     # ---- Checking and timing ----
 
-    def _try(self, shape, region, original, module, args, kwargs):
-        copies = [self._copy(value) for value in args], {name: self._copy(value) for name, value in kwargs.items()}
+    def _try(self, shape, _, region, original, module, args, kwargs):
+        ways = [shape.chosen or shape.trusted] if shape.chosen or shape.trusted else list(shape.ways)
+        copies = [[self._copy(value) for value in (*args, *kwargs.values())] for _ in ways]
         output, taken = self._run(PLAIN, original, module, args, kwargs)  # what is raised here is the program's
         try:
-            right = self._is_right(shape, output, lambda: self._run(PACKED, original, module, *copies)[0])
-        except RuntimeError:
-            right = False  # no memory, or an operator that cannot do it
+            found = {}
+            for way, copied in zip(ways, copies):
+                given = copied[:len(args)], dict(zip(kwargs, copied[len(args):]))
+                found[way] = self._check(shape, way, region, original, module, output, given)
         except Exception as error:
             self._packs.stop(error)
             return output
         with self._packs.lock:
-            if right:
-                shape.ready, shape.plain_ns = True, taken
-                shape.settled = self._always or self._packs.verdicts.get(shape.name) is True
-                self.kept += shape.settled
-            elif right is None and shape.tries + 1 < MOST_TRIES:
-                shape.tries += 1
-            else:
-                self._close(shape, region)
+            self._judge(shape, region, found, taken)
         return output
+
+    def _check(self, shape, way, region, original, module, output, given):
+        """(does the way give the same?, its program). None: these values do not show it, or not now."""
+        made = None
+        try:
+            if way.fused:
+                made = self._program(region, original, module, *given)
+                return self._is_right(shape, output, lambda: made.run(self._tensors(*given))), made
+            return self._is_right(shape, output, lambda: self._run(PACKED, original, module, *given)[0]), None
+        except program.Held:
+            way.held += 1
+            return None if way.held < MOST_HELD else False, None
+        except (trace.Refused, RuntimeError):
+            return False, made  # no memory, or an operator that cannot do it
+
+    def _program(self, region, original, module, args, kwargs):
+        """Make it. Runs the module's plain forward with copies of its arguments."""
+        if not region.guard.plain:
+            raise trace.Refused("an attribute of a layer is not plain")
+        with self._torch.inference_mode(False):
+            args, kwargs = [self._copy(value) for value in args], {name: self._copy(value) for name, value in kwargs.items()}
+        here = self.here
+        here.mode = PLAIN
+        try:
+            graph = trace.record(self._torch, module, original, args, kwargs, self._packs.margins)
+        finally:
+            here.mode = OUTSIDE
+        with self._packs.lock:
+            return program.Program(self._torch, self._packs, graph)
+
+    def _judge(self, shape, region, found, taken):
+        """What came of the ways that were tried."""
+        shape.plain_ns = min(taken, shape.plain_ns or taken)
+        undecided = any(passed is None for passed, _ in found.values())
+        shape.tries += any(passed is None and (made is not None or not way.fused) for way, (passed, made) in found.items())
+        for way, (passed, made) in found.items():
+            if passed is False or passed is None and shape.tries >= MOST_TRIES:
+                self._remove(shape, way, region)
+            if made is None:
+                continue
+            if passed and not undecided and not shape.ready and way in shape.ways:
+                way.program = made
+            else:
+                made.close()
+        left = [way for way in found if way in shape.ways]
+        if undecided or shape.ready or not left:
+            return  # the next call tries those that are left
+        shape.ready = True
+        if shape.chosen is None and shape.trusted is not None:
+            self._take(shape, left[0], region)
 
     def _copy(self, value):
         if type(value) is not self._tensor:
@@ -317,6 +444,8 @@ class Regions:
         plain = list(tensors_in(output, self._tensor, {}).values())
         shape.strides = [tensor.stride() for tensor in plain]
         other = run_packed()
+        if other is program.LARGE:
+            return None
         packed = list(tensors_in(other, self._tensor, {}).values())
         if any(one.stride() != two.stride() and not one.is_contiguous() for one, two in zip(plain, packed)):
             return False
@@ -338,20 +467,66 @@ class Regions:
 
     def _settle(self, shape, region):
         shape.rounds += 1
-        if shape.settled or not shape.ready or shape.rounds < 2 * ROUNDS or not (shape.packed_ns and shape.plain_ns):
-            return  # several threads at once may all have run the same of the two
-        faster = shape.packed_ns <= GAIN * shape.plain_ns
-        self._packs.verdicts.put(shape.name, faster, shape.packed_ns / shape.plain_ns)
+        if shape.chosen is not None or not shape.ready or shape.rounds < ROUNDS * (len(shape.ways) + 1) or \
+                not shape.plain_ns or not all(way.best_ns for way in shape.ways):
+            return  # several threads at once may all have run the same
+        best = min(shape.ways, key=lambda way: way.best_ns)
+        faster = best.best_ns <= GAIN * shape.plain_ns
+        for way in shape.ways:
+            if way is best or not faster:
+                self._packs.verdicts.put(way.name, faster, way.best_ns / shape.plain_ns)
+            elif way.fused:
+                self._packs.verdicts.put(way.name, False, way.best_ns / best.best_ns)
         if faster:
-            shape.settled = True
-            self.kept += 1
+            self._take(shape, best, region)
         else:
-            self._close(shape, region)
+            for way in list(shape.ways):
+                self._remove(shape, way, region)
 
-    def _close(self, shape, region):
-        """Its layers go by themselves from here on."""
-        shape.closed, shape.ready = True, False
-        if not any(other.ready for other in region.shapes.values()):
+    def _take(self, shape, chosen, region):
+        """The others are not needed any more."""
+        shape.chosen = chosen
+        for way in shape.ways:
+            if way is not chosen and way.program is not None:
+                way.program.close()
+        shape.ways = [chosen]
+        self.kept += 1
+        self.fused += chosen.fused
+        self._packs.changed()
+        self._release(region)
+
+    def _lose(self, shape, way, region):
+        """The program is no longer what the module is: it is made anew, unless that keeps happening."""
+        held, way.program = way.program, None
+        shape.ready = False
+        if held is None:
+            return  # another thread has seen it
+        held.close()
+        way.waste = way.waste + 1 if held.uses < WASTE else 0
+        if held.spoilt or way.waste >= MOST_WASTE:
+            self._remove(shape, way, region)
+
+    def _remove(self, shape, way, region):
+        """Not this way. With none left its layers go by themselves from here on."""
+        if way.program is not None:
+            way.program.close()
+            way.program = None
+        shape.ways = [other for other in shape.ways if other is not way]
+        if way in (shape.chosen, shape.trusted):
+            if way.fused and not shape.ways:
+                shape.ways = [Way(way.name.rpartition(" ")[0], False)]
+            shape.chosen, shape.trusted = None, shape.ways[0] if self._always and shape.ways else None
+        shape.rounds, shape.ready = 0, shape.ready and bool(shape.ways)
+        shape.closed = not shape.ways
+        self._release(region)
+
+    @staticmethod
+    def _is_packed(shape):
+        return any(not way.fused for way in shape.ways)
+
+    def _release(self, region):
+        """Layers whose packed weights no shape of the region needs go by themselves."""
+        if not any(self._is_packed(shape) for shape in region.shapes.values()):
             for layer in region.convolutions:
                 self._packs.give_up(layer)
 

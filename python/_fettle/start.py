@@ -53,7 +53,8 @@ def begin(torch, decisions):
             graft.onto(owner, kind.method, make)
     last = decisions.get("channels-last")
     if last in ("auto", "on"):
-        engine.regions = regions.Regions(torch, engine, last == "on", torch.compiler.is_compiling)
+        fuse = decisions.get("fuse") == "on"
+        engine.regions = regions.Regions(torch, engine, last == "on", fuse, torch.compiler.is_compiling)
     ENGINE = engine
     tell(torch, engine, known, "says" in decisions)
 

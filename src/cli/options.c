@@ -128,6 +128,8 @@ static const struct option settings_rows[] = {
 	  .offset = AT(request.prepack), .words = choice_words, .word_count = CHOICE_COUNT },
 	{ "channels-last", "WORD", "PyTorch's packed convolutions hand images on so: auto, on or off", OPTION_CHOICE,
 	  .offset = AT(request.channels_last), .words = choice_words, .word_count = CHOICE_COUNT },
+	{ "fuse", "WORD", "PyTorch's convolutions do what follows them: off or on", OPTION_CHOICE,
+	  .offset = AT(request.fuse), .words = fuse_words, .word_count = FUSE_COUNT },
 	{ "exact", NULL, "do nothing to PyTorch that may change a result's last digits", OPTION_FLAG,
 	  .offset = AT(request.exact) },
 	{ "openmp", "WORD", "whose OpenMP runtime: auto, gnu, intel or llvm", OPTION_CHOICE,

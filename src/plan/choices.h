@@ -51,6 +51,13 @@ enum huge_pages {
 	HUGE_PAGES_COUNT,
 };
 
+/* May PyTorch's convolutions take up what follows them? */
+enum fuse {
+	FUSE_OFF,
+	FUSE_ON,
+	FUSE_COUNT,
+};
+
 /* Something that is done where it is seen to pay, always, or never. */
 enum choice {
 	CHOICE_AUTO,
@@ -90,4 +97,5 @@ extern const char *const max_isa_words[];
 extern const char *const fpmath_words[];
 extern const char *const huge_pages_words[];
 extern const char *const choice_words[];
+extern const char *const fuse_words[];
 extern const char *const purpose_words[];

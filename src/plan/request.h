@@ -99,6 +99,7 @@ struct request {
 	enum fpmath fpmath;
 	enum huge_pages huge_pages;
 	enum choice prepack, channels_last;
+	enum fuse fuse;
 	bool exact; /* nothing that may change how results are rounded */
 	enum purpose purpose;
 	const char *profile; /* name or path; NULL: none */

@@ -72,6 +72,7 @@ static const struct member {
 	{ "left_alone", copy_counts },
 	{ "regions", copy_count },
 	{ "regions_kept", copy_count },
+	{ "regions_fused", copy_count },
 	{ "shapes", copy_count },
 	{ "shapes_packed", copy_count },
 	{ "shapes_never_back", copy_count },

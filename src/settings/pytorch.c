@@ -21,6 +21,7 @@
 static const char path_variable[] = "PYTHONPATH";
 static const char prepack_row[] = "prepack";
 static const char channels_last_row[] = "channels-last";
+static const char fuse_row[] = "fuse";
 
 enum { MEMORY_PART = 4 }; /* packed weights may take this part of an instance's memory limit */
 
@@ -31,10 +32,14 @@ static bool is_torch(const struct workload *workload)
 	return workload->framework && strcmp(workload->framework, "torch") == 0;
 }
 
-/* Does an option ask for the hook? */
-static bool is_asked(const struct request *request)
+/* The option that asks for the hook; NULL: none does. */
+static const char *asked_by(const struct request *request)
 {
-	return request->prepack == CHOICE_ON || request->channels_last == CHOICE_ON;
+	if (request->prepack == CHOICE_ON)
+		return "--prepack";
+	if (request->channels_last == CHOICE_ON)
+		return "--channels-last";
+	return request->fuse == FUSE_ON ? "--fuse" : NULL;
 }
 
 bool pytorch_may_be_wanted(const struct workload *workload)
@@ -47,7 +52,7 @@ bool pytorch_may_be_wanted(const struct workload *workload)
 
 bool pytorch_is_wanted(const struct workload *workload)
 {
-	return pytorch_may_be_wanted(workload) && (is_torch(workload) || is_asked(&workload->request));
+	return pytorch_may_be_wanted(workload) && (is_torch(workload) || asked_by(&workload->request));
 }
 
 /* Why the hook cannot get into the program, in a few words; NULL: it can. */
@@ -158,9 +163,25 @@ static void channels_last_value(const struct settings_input *in, const struct pl
 	text_add(value, "%s", choice_words[in->workload->request.channels_last]);
 }
 
+static bool fuse_applies(const struct settings_input *in, const struct plan_instance *instance)
+{
+	return in->workload->request.fuse == FUSE_ON && channels_last_applies(in, instance);
+}
+
+static void fuse_value(const struct settings_input *in, const struct plan_instance *instance, struct text *value)
+{
+	(void)instance;
+	text_add(value, "%s", fuse_words[in->workload->request.fuse]);
+}
+
 static bool channels_last_asked(const struct settings_input *in)
 {
 	return in->workload->request.channels_last != CHOICE_AUTO;
+}
+
+static bool fuse_asked(const struct settings_input *in)
+{
+	return in->workload->request.fuse == FUSE_ON;
 }
 
 static const struct setting_rule rules[] = {
@@ -191,6 +212,17 @@ static const struct setting_rule rules[] = {
 		 "where its own times say so)",
 	  .changes_numbers = NUMBERS_ROUNDING,
 	  .system_call = true },
+	{ .name = fuse_row,
+	  .applies = fuse_applies,
+	  .value = fuse_value,
+	  .by_option = fuse_asked,
+	  .option = "fuse",
+	  .why = "within such parts batch norm goes into the weights of the convolution before it, and what follows, a "
+		 "sum and an activation, is done by oneDNN with the convolution (kept for a part where its own times "
+		 "say so)",
+	  .risk = "weights that batch norm went into are rounded once more",
+	  .changes_numbers = NUMBERS_ROUNDING,
+	  .system_call = true },
 };
 
 void pytorch_record(const struct settings_input *in, const struct settings *settings,
@@ -198,6 +230,7 @@ void pytorch_record(const struct settings_input *in, const struct settings *sett
 {
 	const struct setting *prepack = settings_find(settings, prepack_row, instance->index);
 	const struct setting *last = settings_find(settings, channels_last_row, instance->index);
+	const struct setting *fuse = settings_find(settings, fuse_row, instance->index);
 	const struct fact *limit = &in->machine->limits.memory_bytes;
 
 	if (!prepack || !settings_find(settings, path_variable, instance->index))
@@ -205,6 +238,8 @@ void pytorch_record(const struct settings_input *in, const struct settings *sett
 	text_add(record, "hook=prepack:%s", prepack->value);
 	if (last)
 		text_add(record, ",channels-last:%s", last->value);
+	if (fuse)
+		text_add(record, ",fuse:%s", fuse->value);
 	if (limit->state == FACT_KNOWN)
 		text_add(record, ",memory:%" PRIu64, limit->value / in->plan->instance_count / MEMORY_PART);
 	text_add(record, "%s%s;", in->workload->hook.says ? ",says" : "", in->workload->hook.forgets ? ",forgets" : "");
@@ -225,17 +260,22 @@ static int pytorch_check(const struct settings_input *in)
 static int pytorch_refuse(const struct settings_input *in, struct err *err)
 {
 	const struct request *request = &in->workload->request;
-	const char *reason, *asked;
+	const char *reason, *asked = asked_by(request);
 
-	if (!is_asked(request))
+	if (!asked)
 		return 0;
-	asked = request->prepack == CHOICE_ON ? "--prepack" : "--channels-last";
 	if (request->exact) {
 		(void)err_set(err, -EINVAL, "--exact and %s on do not go together: it changes last digits", asked);
 		return err_hint(err, "possible: one of them");
 	}
 	if (request->prepack == CHOICE_OFF) {
-		(void)err_set(err, -EINVAL, "--channels-last on is of packed convolutions, and --prepack is off");
+		(void)err_set(err, -EINVAL, "%s on is of packed convolutions, and --prepack is off", asked);
+		return err_hint(err, "possible: one of them");
+	}
+	if (request->fuse == FUSE_ON && request->channels_last == CHOICE_OFF) {
+		(void)err_set(err, -EINVAL,
+			      "--fuse on is of parts that keep their channels last, and --channels-last "
+			      "is off");
 		return err_hint(err, "possible: one of them");
 	}
 	reason = hook_refused(in);
@@ -243,7 +283,7 @@ static int pytorch_refuse(const struct settings_input *in, struct err *err)
 		return 0;
 	(void)err_set(err, -EINVAL, "%s on: %s%s%s%s", asked, reason, in->workload->hook.closed ? " (" : "",
 		      in->workload->hook.closed ? in->workload->hook.closed : "", in->workload->hook.closed ? ")" : "");
-	return err_hint(err, "possible: %s auto, which goes by what can be had", asked);
+	return err_hint(err, "possible: without %s, which goes by what can be had", asked);
 }
 
 const struct setting_family family_pytorch = {

@@ -2,13 +2,13 @@
 """What the cases of hook_cases.py and hook_images.py are made of."""
 import torch
 
-CASES = {}  # name: (function, is it to be packed? are channels to stay last? None: it does not matter)
+CASES = {}  # name: (function, is it to be packed? are channels to stay last? is it to be fused? None: it does not matter)
 CALLS = 6   # so often that a shape has come back and its packing is in use
 
 
-def case(packed=None, region=None):
+def case(packed=None, region=None, fused=None):
     def add(function):
-        CASES[function.__name__] = (function, packed, region)
+        CASES[function.__name__] = (function, packed, region, fused)
         return function
     return add
 

@@ -3,7 +3,7 @@
 Modules and odd uses of them, each a case whose results must not depend on fettle's hook: hook_torch.py runs this file bare
 and under fettle and compares what it leaves in a file.
 
-  hook_cases.py FILE [CASE ...]
+  hook_cases.py FILE [CASE ... or MODULE ...]
 """
 import contextlib
 import copy
@@ -19,7 +19,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-import hook_images  # noqa: F401 - more cases
+import hook_fuses  # noqa: F401 - more cases
+import hook_images  # noqa: F401 - and more
 from hook_case import CALLS, CASES, calls, case, image
 
 # ---- Kinds of layers: name, what makes it, shape of its input, is it to be packed? ----
@@ -106,7 +107,7 @@ def add_kinds():
     for name, make, shape, packed in KINDS:
         def run(make=make, shape=shape):
             return calls(make(), image(*shape))
-        CASES[name] = (run, packed, None)
+        CASES[name] = (run, packed, None, None)
 
 
 add_kinds()
@@ -295,7 +296,7 @@ def add_changes():
     for name, change in CHANGES:
         def run(change=change):
             return changing(change)
-        CASES["weight_" + name] = (run, True, None)
+        CASES["weight_" + name] = (run, True, None, None)
 
 
 add_changes()
@@ -739,9 +740,11 @@ def engine():
 
 
 def counts():
-    """(calls answered by packed weights, regions whose images stay as they are), with fettle's hook; None: without."""
+    """(calls answered by packed weights, regions whose images stay as they are, calls of fused ones); None: no hook."""
     packs = engine()
-    return packs and (packs.calls(), packs.regions.kept if packs.regions else 0)
+    regions = packs and packs.regions
+    fused = regions.fused_calls if regions else 0
+    return packs and (packs.calls(), regions.kept if regions else 0, fused)
 
 
 def run(name):
@@ -759,7 +762,7 @@ def run(name):
 
 def main(arguments):
     torch.set_num_threads(2)
-    names = arguments[1:] or list(CASES)
+    names = [name for name, row in CASES.items() if not arguments[1:] or {name, row[0].__module__} & set(arguments[1:])]
     torch.save({name: run(name) for name in names}, arguments[0])
 
 

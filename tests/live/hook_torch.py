@@ -48,12 +48,12 @@ def differs(a, b):
         return f"values by {(a - b).abs().max().item()}"
     return None
 bare, ours, must = torch.load(sys.argv[1], weights_only=False), torch.load(sys.argv[2], weights_only=False), sys.argv[3]
-for name in bare:
+for name in ours:
     what = differs(bare[name][0], ours[name][0])
     if what:
         print(f"{name}: {what}")
-    for used, due, what in zip(*ours[name][1:], ("packed", "with channels last")):
-        if must == "on" and due is not None and used != due:
+    for used, due, what in zip(*ours[name][1:], ("packed", "with channels last", "fused")[:3 if must == "fused" else 2]):
+        if not must.startswith("auto") and due is not None and used != due:
             print(f"{name}: is {'' if used else 'not '}{what}")
 """
 
@@ -136,15 +136,28 @@ class Torch(unittest.TestCase):
         cases = str(HERE / "hook_cases.py")
         bare = self.run_python(cases, str(self.folder / "bare"))
         self.assertEqual(bare.returncode, 0, bare.stderr)
-        for way in ("on", "auto"):
-            ours = self.run_python(cases, str(self.folder / way), way=["--prepack", way, "--channels-last", way])
-            self.assertEqual((ours.returncode, ours.stdout, ours.stderr), (0, bare.stdout, bare.stderr))
+        images = ["hook_images", "hook_fuses"]
+        for way, options, names in (("on", ["--prepack", "on", "--channels-last", "on"], []),
+                                    ("auto", ["--prepack", "auto", "--channels-last", "auto"], []),
+                                    ("fused", ["--prepack", "on", "--channels-last", "on", "--fuse", "on"], images),
+                                    ("auto fused", ["--fuse", "on"], ["hook_fuses"])):
+            ours = self.run_python(cases, str(self.folder / way), *names, way=options)
+            self.assertEqual((ours.returncode, ours.stdout), (0, bare.stdout), ours.stderr)
+            if names:
+                self.assertNotRegex(ours.stderr, r"(?m)^fettle: ")
+            else:
+                self.assertEqual(ours.stderr, bare.stderr)
             said = self.run_python("-c", COMPARE, str(self.folder / "bare"), str(self.folder / way), way)
             self.assertEqual((said.returncode, said.stdout, said.stderr), (0, "", ""), way)
 
     def test_what_cannot_be_proved_keeps_its_order(self):
         package = FETTLE.parents[2] / "python"
         said = self.run_python(str(HERE / "hook_proofs.py"), str(package))
+        self.assertEqual((said.returncode, said.stderr), (0, ""))
+        self.assertRegex(said.stdout, r"\A\d+ looked at\n\Z")
+
+    def test_convolutions_take_up_what_has_no_other_use_and_nothing_else(self):
+        said = self.run_python("-W", "ignore", str(HERE / "hook_lists.py"), str(FETTLE.parents[2] / "python"))
         self.assertEqual((said.returncode, said.stderr), (0, ""))
         self.assertRegex(said.stdout, r"\A\d+ looked at\n\Z")
 

@@ -153,6 +153,31 @@ static void channels_last_goes_with_packed_weights(void **state)
 	assert_non_null(strstr(scene->err.text, "--exact and --channels-last on"));
 }
 
+static void fusing_is_asked_for_and_goes_with_channels_last(void **state)
+{
+	struct scene *scene = *state;
+
+	with_torch(scene);
+	scene_decide_in(scene, NULL, NULL);
+	assert_int_equal(rows_of(scene, "fuse"), 0);
+	scene->workload.framework = NULL; /* asked for, the hook goes into any Python */
+	scene->workload.request.fuse = FUSE_ON;
+	scene_decide_in(scene, NULL, NULL);
+	assert_int_equal(row_of(scene, "fuse", 0)->origin, ORIGIN_OPTION);
+	assert_int_equal(row_of(scene, "fuse", 0)->changes_numbers, NUMBERS_ROUNDING);
+	assert_non_null(strstr(value_of(scene, "FETTLE_PLAN", 0), ";hook=prepack:auto,channels-last:auto,fuse:on;"));
+	scene->workload.request.channels_last = CHOICE_OFF;
+	assert_int_equal(scene_decide(scene), -EINVAL);
+	assert_non_null(strstr(scene->err.text, "--channels-last is off"));
+	scene->workload.request.prepack = CHOICE_OFF;
+	assert_int_equal(scene_decide(scene), -EINVAL);
+	assert_non_null(strstr(scene->err.text, "--prepack is off"));
+	scene->workload.request.prepack = CHOICE_AUTO;
+	scene->workload.request.exact = true;
+	assert_int_equal(scene_decide(scene), -EINVAL);
+	assert_non_null(strstr(scene->err.text, "--exact and --fuse on"));
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, scene_setup, scene_teardown)
 
 int main(void)
@@ -162,6 +187,7 @@ int main(void)
 		TEST(the_users_pythonpath_stays_behind_it),
 		TEST(the_record_tells_it_what_to_do),
 		TEST(channels_last_goes_with_packed_weights),
+		TEST(fusing_is_asked_for_and_goes_with_channels_last),
 		TEST(where_it_cannot_get_in_auto_says_so_and_on_is_refused),
 	};
 

@@ -1,0 +1,165 @@
+# SPDX-License-Identifier: Apache-2.0
+"""
+What of a list of operators (trace.py) can go into the convolution before it: batch norm in evaluation into weight and bias,
+then the sum with another value, then an activation. Each only where the convolution's output has no other use: its value is not
+computed any more.
+"""
+from _fettle import trace
+
+# Operators of aten: what oneDNN calls them, which of their arguments it is told, and those that are not given.
+ACTIVATIONS = {
+    "relu": ("relu", ()),
+    "sigmoid": ("sigmoid", ()),
+    "tanh": ("tanh", ()),
+    "silu": ("swish", ()),
+    "hardswish": ("hardswish", ()),
+    "hardsigmoid": ("hardsigmoid", ()),
+    "leaky_relu": ("leaky_relu", (0.01,)),
+    "hardtanh": ("hardtanh", (-1.0, 1.0)),
+    "gelu": ("gelu", ()),
+}
+NONE = ("none", [], "")
+
+
+class Convolution(trace.Step):
+    """A convolution and what went into it. `geometry`: as layers.py's kinds have it."""
+
+    __slots__ = ("input", "weight", "bias", "geometry", "transposed", "norm", "activation", "other", "in_place")
+
+    def __init__(self, step):
+        super().__init__(step.name, step.function, step.arguments, step.keywords)
+        self.output = step.output
+        self.input, self.weight, self.bias, stride, padding, dilation, self.transposed, output_padding, groups = step.arguments
+        stride, padding, dilation = tuple(stride), tuple(padding), tuple(dilation)
+        self.geometry = (padding, tuple(output_padding), stride, dilation, groups) if self.transposed else \
+            (padding, stride, dilation, groups)
+        self.norm = self.other = None
+        self.activation, self.in_place = NONE, False
+
+    def values(self):
+        return (value for value in (self.input, self.weight, self.bias, self.other) if value is not None)
+
+    def fused(self):
+        return (self.norm is not None) + (self.activation is not NONE) + (self.other is not None)
+
+
+def _is_packable(step, torch):
+    """Can its weight be packed, going by the list alone?"""
+    if step.name != "convolution" or step.keywords or len(step.arguments) != 9:
+        return False
+    input, weight, bias = step.arguments[:3]
+    return len(input.shape) == len(weight.shape) and input.dtype is weight.dtype and \
+        type(weight.tensor) is torch.nn.Parameter and (bias is None or type(bias.tensor) is torch.nn.Parameter)
+
+
+def _source(value):
+    """The convolution whose output it is, if nothing else takes that."""
+    step = value.step if type(value) is trace.Value and len(value.uses) == 1 else None
+    return step if isinstance(step, Convolution) else None
+
+
+class Fusion:
+    def __init__(self, torch, graph):
+        self._torch, self._graph = torch, graph
+        self.steps = []
+        for step in graph.steps:
+            if _is_packable(step, torch):
+                self._replace(step, Convolution(step))
+            elif not (step.name == "native_batch_norm" and self._norm(step) or
+                      step.name == "add" and self._sum(step) or
+                      step.name in ACTIVATIONS and self._activation(step)):
+                self.steps.append(step)
+        self._choose_places()
+
+    def _replace(self, step, convolution):
+        convolution.output.step = convolution
+        for value in convolution.values():
+            value.uses = [convolution if user is step else user for user in value.uses]
+        self.steps.append(convolution)
+
+    @staticmethod
+    def _take(convolution, step):
+        """The step's output is the convolution's now."""
+        convolution.output = step.output
+        step.output.step = convolution
+        return True
+
+    def _norm(self, step):
+        value, *vectors, training, _, epsilon = step.arguments
+        convolution = _source(value)
+        if convolution is None or convolution.fused() or training or step.keywords or \
+                convolution.transposed and convolution.geometry[-1] != 1:
+            return False
+        if any(vector is not None and vector.tensor is None for vector in vectors) or None in vectors[2:]:
+            return False
+        convolution.norm = (*vectors, epsilon)
+        return self._take(convolution, step)
+
+    def _sum(self, step):
+        if step.keywords.get("alpha", 1) != 1 or len(step.arguments) != 2 or step.function._overloadname != "Tensor":
+            return False
+        one, two = step.arguments
+        if type(one) is not trace.Value or type(two) is not trace.Value or one is two or one.tensor is not None or \
+                two.tensor is not None or one.shape != two.shape or one.dtype is not two.dtype:
+            return False
+        # The later of two convolutions: the other's output is there when it runs.
+        sources = [(self.steps.index(source), value, other) for value, other in ((one, two), (two, one))
+                   for source in [_source(value)] if source is not None and not source.transposed and
+                   source.other is None and source.activation is NONE]
+        if not sources:
+            return False
+        place, value, other = max(sources, key=lambda source: source[0])
+        convolution = self.steps.pop(place)  # it runs where the sum was
+        convolution.other = other
+        other.uses = [convolution if user is step else user for user in other.uses]
+        self.steps.append(convolution)
+        return self._take(convolution, step)
+
+    def _activation(self, step):
+        convolution = _source(step.arguments[0])
+        if convolution is None or convolution.activation is not NONE:
+            return False
+        name, scalars = ACTIVATIONS[step.name]
+        given = step.arguments[1:]
+        if not all(type(part) in (int, float) for part in given) or set(step.keywords) - {"approximate"}:
+            return False
+        scalars = [*given, *scalars[len(given):]]
+        convolution.activation = (name, scalars, step.keywords.get("approximate", "none") if name == "gelu" else "")
+        return self._take(convolution, step)
+
+    def _choose_places(self):
+        """A sum whose other part nobody needs afterwards is made there."""
+        last = {}
+        for number, step in enumerate(self.steps):
+            for value in step.values():
+                last[id(value)] = number
+        for number, step in enumerate(self.steps):
+            other = getattr(step, "other", None)
+            if other is not None and other.step is not None and None not in other.uses and last[id(other)] == number and \
+                    other is not step.input:
+                step.in_place = True
+
+    def count(self):
+        return sum(step.fused() for step in self.steps if isinstance(step, Convolution))
+
+
+def folded(torch, convolution):
+    """The convolution's weight and bias (which may be None) with its batch norm in them; None: not finite."""
+    weight = convolution.weight.tensor.detach()
+    bias = None if convolution.bias is None else convolution.bias.tensor.detach()
+    if convolution.norm is None:
+        return weight, bias
+    gamma, beta, mean, variance, epsilon = convolution.norm
+    scale = (variance.tensor.double() + epsilon).rsqrt()
+    if gamma is not None:
+        scale *= gamma.tensor.detach()
+    shift = -mean.tensor.double()
+    if bias is not None:
+        shift += bias
+    shift *= scale
+    if beta is not None:
+        shift += beta.tensor.detach()
+    along = [1] * weight.dim()
+    along[1 if convolution.transposed else 0] = -1
+    weight, bias = (weight * scale.float().view(along)).to(weight.dtype), shift.to(weight.dtype)
+    return (weight, bias) if bool(weight.isfinite().all()) and bool(bias.isfinite().all()) else None

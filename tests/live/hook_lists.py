@@ -1,0 +1,268 @@
+# SPDX-License-Identifier: Apache-2.0
+"""
+Modules, and how many batch norms, sums and activations their convolutions must have taken up, and how many sums are made in
+place: no fewer and no more. What the lists compute is compared too. Prints the names of those about which fettle is wrong.
+
+  hook_lists.py FOLDER-OF-_fettle
+"""
+import sys
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+sys.path.insert(0, sys.argv[1])
+from _fettle import fuse, memory, packs, program, trace, verdicts  # noqa: E402
+
+KINDS = {}  # name: (module, what its convolutions take up: norms, sums, activations, in place; None: there is no list)
+
+
+def kind(*due):
+    def add(made):
+        KINDS[made.__name__] = (made, due or None)
+        return made
+    return add
+
+
+class Base(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.one, self.two, self.three = nn.Conv2d(4, 4, 1), nn.Conv2d(4, 4, 3, padding=1, bias=False), nn.Conv2d(4, 1, 1)
+        self.up = nn.ConvTranspose2d(4, 4, 1)
+        self.norm, self.other, self.act = nn.BatchNorm2d(4), nn.BatchNorm2d(4), nn.ReLU(inplace=True)
+        self.bare = nn.BatchNorm2d(4, track_running_stats=False)
+
+
+@kind(1, 0, 1, 0)
+class Usual(Base):
+    def forward(self, x):
+        return self.act(self.norm(self.one(x)))
+
+
+@kind(2, 0, 0, 0)
+class SharedNorm(Base):
+    def forward(self, x):
+        return self.norm(self.two(self.norm(self.one(x))))
+
+
+@kind(0, 0, 1, 0)
+class ConvolutionWithTwoConsumers(Base):
+    def forward(self, x):
+        y = self.one(x)
+        return self.norm(y) + y, F.relu(self.two(x))
+
+
+@kind(0, 0, 1, 0)
+class ConvolutionReturned(Base):
+    def forward(self, x):
+        y = self.one(x)
+        return y, self.norm(y), F.relu(self.two(x))
+
+
+@kind(1, 0, 0, 0)
+class NormReturned(Base):
+    def forward(self, x):
+        y = self.norm(self.one(x))
+        return y, F.relu(y)
+
+
+@kind(1, 0, 1, 0)
+class NormReturnedAndWritten(Base):
+    """What is returned first is what relu has written."""
+
+    def forward(self, x):
+        y = self.norm(self.one(x))
+        return y, self.act(y)
+
+
+@kind(1, 0, 0, 0)
+class NormFirst(Base):
+    def forward(self, x):
+        return self.one(self.other(self.norm(self.two(self.norm(x)))))
+
+
+@kind(0, 0, 1, 0)
+class ActivationFirst(Base):
+    def forward(self, x):
+        return self.norm(self.act(self.one(x)))
+
+
+@kind(0, 0, 1, 0)
+class NormOfTheBatch(Base):
+    def forward(self, x):
+        return self.bare(self.one(x)), F.relu(self.two(x))
+
+
+@kind(1, 0, 1, 0)
+class Transposed(Base):
+    def forward(self, x):
+        return self.act(self.norm(self.up(x)))
+
+
+@kind(1, 1, 2, 0)
+class IdentityOfTheConvolutionsOwnInput(Base):
+    def forward(self, x):
+        x = self.act(self.one(x))
+        return self.act(self.norm(self.two(x)) + x)
+
+
+@kind(0, 2, 0, 1)
+class IdentityFromBefore(Base):
+    def forward(self, x):
+        y = self.one(x)
+        z = self.two(y)
+        y = self.one(z) + y
+        y += self.two(y)
+        return y
+
+
+@kind(2, 1, 1, 1)
+class TwoBranches(Base):
+    def forward(self, x):
+        y, z = self.norm(self.one(x)), self.other(self.two(x))
+        return F.relu(y + z)
+
+
+@kind(0, 1, 0, 0)
+class SumWithTheInput(Base):
+    def forward(self, x):
+        return x + self.one(x)
+
+
+@kind(0, 0, 1, 0)
+class SumsOfOtherKinds(Base):
+    def forward(self, x):
+        y = self.one(x)
+        y = self.one(y + y)
+        y = torch.add(self.one(y), x, alpha=2)
+        y = self.one(y) - self.two(y) + 3
+        return F.relu(self.two(y)) + self.three(y)
+
+
+@kind(0, 1, 0, 0)
+class SumsOfThree(Base):
+    def forward(self, x):
+        return self.one(x) + x + self.three(x)
+
+
+@kind(0, 1, 2, 1)
+class SumAfterAnActivation(Base):
+    def forward(self, x):
+        y = F.relu(self.one(x))
+        return F.relu(F.relu(self.two(x)) + y) + self.two(y)
+
+
+@kind(0, 1, 0, 0)
+class SumKept(Base):
+    """What it is added to is wanted later."""
+
+    def forward(self, x):
+        y = F.max_pool2d(x, 1)
+        z = self.two(x) + y
+        return z * y
+
+
+@kind()
+class NothingToFuse(Base):
+    def forward(self, x):
+        return self.one(F.max_pool2d(x, 1))
+
+
+@kind()
+class InputWritten(Base):
+    def forward(self, x):
+        x += 1
+        return F.relu(self.one(x))
+
+
+@kind()
+class ActivationOnTheInput(Base):
+    def forward(self, x):
+        return self.act(self.one(self.act(x)))
+
+
+@kind()
+class ParameterReturned(Base):
+    def forward(self, x):
+        return F.relu(self.one(x)), self.norm.weight
+
+
+@kind()
+class Decides(Base):
+    def forward(self, x):
+        y = F.relu(self.one(x))
+        return y if y.sum() > 0 else self.norm(y)
+
+
+@kind()
+class Views(Base):
+    def forward(self, x):
+        return F.relu(self.one(x))[:, :2]
+
+
+@kind()
+class Random(Base):
+    def forward(self, x):
+        return F.relu(self.one(x)) + torch.rand_like(x)
+
+
+@kind()
+class Mixed(Base):
+    def forward(self, x):
+        y = F.relu(self.one(x))
+        y += torch.zeros(1, dtype=torch.float64)
+        return y
+
+
+def taken(steps):
+    convolutions = [step for step in steps if isinstance(step, fuse.Convolution)]
+    return (sum(step.norm is not None for step in convolutions), sum(step.other is not None for step in convolutions),
+            sum(step.activation is not fuse.NONE for step in convolutions), sum(step.in_place for step in convolutions))
+
+
+def flat(output):
+    return [part for inner in output for part in flat(inner)] if isinstance(output, tuple) else [output]
+
+
+def looks(engine, name, make, due):
+    """What is wrong; None: nothing."""
+    module, x = make().eval(), torch.randn(2, 4, 6, 6)
+    for part in (module.norm, module.other):
+        part.running_mean.normal_(), part.running_var.uniform_(0.5, 2), part.weight.data.normal_(), part.bias.data.normal_()
+    with torch.no_grad():
+        try:
+            graph = trace.record(torch, module, make.forward, (x.clone(),), {}, engine.margins)
+            made = program.Program(torch, engine, graph)
+        except trace.Refused:
+            return None if due is None else "refused"
+        got = taken(fuse.Fusion(torch, trace.record(torch, module, make.forward, (x.clone(),), {}, engine.margins)).steps)
+        if got != due:
+            return f"{got}, not {due}"
+        before = x.clone()
+        for one, two in zip(flat(module(x)), flat(made.run([x]))):
+            if not torch.allclose(one, two, atol=1e-5) or not torch.equal(before, x):
+                return "another result"
+        x[0, 0, 0, 0] = float("nan")
+        looked_at = made.run([x])
+        if looked_at is not program.LARGE and any(not torch.equal(one.isnan(), two.isnan())
+                                                   for one, two in zip(flat(module(x)), flat(looked_at))):
+            return "NaN lost"
+    made.close()
+    return None
+
+
+def main():
+    torch.manual_seed(0)
+    budget = memory.Budget(None)
+    engine = packs.Packs(torch, True, budget, verdicts.Verdicts(None, lambda: ""), print)
+    for name, (make, due) in KINDS.items():
+        what = looks(engine, name, make, due)
+        if what:
+            print(f"{name}: {what}")
+    if budget.used:
+        print(f"{budget.used} bytes are not given back")
+    print(len(KINDS), "looked at")
+
+
+if __name__ == "__main__":
+    main()

@@ -15,10 +15,11 @@ def _never_back(shape):
 
 
 class Account:
-    """`engine`: packs.Packs. `slot`: slot.Slot; `says`: write lines where nobody else shows them."""
+    """`engine`: packs.Packs. `numbers`: precision.Told, or None. `slot`: slot.Slot; `says`: write lines where nobody else shows them."""
 
-    def __init__(self, torch, engine, notices, slot, say):
-        self._torch, self._engine, self._notices, self._slot, self._say = torch, engine, notices, slot, say
+    def __init__(self, torch, engine, notices, numbers, slot, say):
+        self._torch, self._engine, self._notices, self._numbers = torch, engine, notices, numbers
+        self._slot, self._say = slot, say
         self._start, self._spent, self._news, self._forked = time.monotonic(), 0.0, 0, False
         self._calls_before = self._won_before = 0
         os.register_at_fork(after_in_child=self._after_fork)
@@ -41,6 +42,8 @@ class Account:
 
     def end(self):
         """The process ends, as far as Python has a word in it."""
+        if self._numbers:
+            self._numbers.finish()
         if self._forked and not self._news and self._engine.calls() == self._calls_before:
             return  # a child to which nothing happened
         if not self._tell(True) and self._say:
@@ -76,6 +79,9 @@ class Account:
             "packed_bytes": engine.most_bytes(),
             "packed_calls": engine.calls() - self._calls_before,
             "won_s": round((engine.won() - self._won_before) / 1e9, 3),
+            "precision": self._numbers.word if self._numbers else None,
+            "largest_difference": float("%.3g" % engine.differs),
+            "regions_largest_difference": float("%.3g" % engine.regions_differ()),
             "stepped_aside": engine.disturbed.reasons(),
             "notices": self._notices.lines(),
         }
@@ -94,6 +100,8 @@ class Account:
                 line += ", %.2f s won as measured" % state["won_s"]
             lines.append(line + "".join("; %d left alone: %s" % (count, why)
                                         for why, count in sorted(state["left_alone"].items())))
+        if self._numbers and self._numbers.line():
+            lines.append(self._numbers.line())
         lines += ["PyTorch: %d calls of layers as ever: %s" % (count, why)
                   for why, count in sorted(state["stepped_aside"].items())]
         return lines + ["PyTorch: " + notice for notice in state["notices"]]

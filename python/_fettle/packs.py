@@ -118,7 +118,9 @@ class Packs:
         self.lock = threading.RLock()  # of all state but that of a call with a packed weight
         os.register_at_fork(after_in_child=self._unlock)
         self.met, self.packed, self.alone, self.won_ns, self._past_calls = 0, 0, {}, 0, 0
-        self.graded = 0  # calls in evaluation with gradients on
+        self.graded = 0   # calls in evaluation with gradients on
+        self.item_bytes = 8  # of a packed weight's value at most
+        self.differs = 0.0  # the most that packed was from plain, of the largest value
         self.changed = lambda: None  # called when something was found out of a layer
 
     def _unlock(self):
@@ -359,7 +361,7 @@ class Packs:
     def _pack(self, shape, layer, module, input, plain=None, plain_ns=None):
         """True: it is. `plain`: what the layer gives as it is; None: somebody else compares."""
         weight, bias = module._parameters["weight"], module._parameters["bias"]
-        size = weight.numel() * weight.element_size()
+        size = weight.numel() * min(weight.element_size(), self.item_bytes)
         if layer.weight is not None and not self._unchanged(layer, module, weight, bias):
             self._drop(layer)
         if layer.packings >= MOST_PACKINGS or not self._budget.take(size):
@@ -438,9 +440,11 @@ class Packs:
         largest = plain.abs().max().item()
         if not 0 < largest < float("inf"):
             return False
-        if not (output - plain).abs().max().item() <= self.margins[plain.dtype] * largest:
+        differs = (output - plain).abs().max().item() / largest
+        if not differs <= self.margins[plain.dtype]:
             shape.closed = True
             return False
+        self.differs = max(self.differs, differs)
         shape.ready = (packed, arguments, relay)
         return True
 
@@ -476,6 +480,10 @@ class Packs:
         """Nanoseconds, if each call took what was measured."""
         own = sum(shape.won_ns() for shape in self.shapes())
         return self.won_ns + own + (self.regions.won() if self.regions is not None else 0)
+
+    def regions_differ(self):
+        """As `differs`, of what leaves a region."""
+        return self.regions.differs if self.regions is not None else 0.0
 
     def shapes(self):
         """All that are known of layers that are there."""

@@ -131,6 +131,7 @@ class Regions:
         self._hooks = (every._global_forward_hooks, every._global_forward_pre_hooks)
         self.here, self._storage_of = packs.here, torch.Tensor.untyped_storage
         self.found = self.kept = self.fused = self.fused_calls = self.won_ns = 0
+        self.margins, self.differs = packs.margins, 0.0  # the most that packed was from plain, of the largest value
 
     def _plain(self, kind):
         """A class's forward as it was before we came."""
@@ -461,8 +462,10 @@ class Regions:
             largest = one.abs().max().item()
             if not 0 < largest < float("inf"):
                 return None
-            if not (one - two).abs().max().item() <= self._packs.margins[one.dtype] * largest:
+            differs = (one - two).abs().max().item() / largest
+            if not differs <= self.margins[one.dtype]:
                 return False
+            self.differs = max(self.differs, differs)
         return bool(plain)
 
     def _settle(self, shape, region):

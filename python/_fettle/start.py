@@ -4,7 +4,7 @@ import atexit
 import os
 import sys
 
-from _fettle import account, graft, layers, memory, notices, packs, regions, slot, verdicts
+from _fettle import account, graft, layers, memory, notices, packs, precision, regions, slot, verdicts
 
 ENGINE = None  # packs.Packs, where weights are packed
 OLDEST = (2, 4)  # the operators and the questions that packs.py asks are as in TorchInductor since then
@@ -26,10 +26,10 @@ def version_of(torch):
     return tuple(int(part) for part in torch.__version__.split("+")[0].split(".")[:2])
 
 
-def machine_of(torch):
+def machine_of(torch, word):
     """On what a verdict rests, for verdicts.py."""
     return " | ".join((verdicts.processor(), "torch " + torch.__version__, "%d threads" % torch.get_num_threads(),
-                       os.environ.get("ONEDNN_MAX_CPU_ISA", "")))
+                       os.environ.get("ONEDNN_MAX_CPU_ISA", ""), *([word] if word else [])))
 
 
 def begin(torch, decisions):
@@ -41,12 +41,16 @@ def begin(torch, decisions):
         if word == "on" or "says" in decisions:
             say("PyTorch %s is left as it is: it has no operators for packed weights" % torch.__version__)
         return
+    lower = decisions.get("precision")
     limit = decisions.get("memory", "")
     budget = memory.Budget(int(limit) if limit else None)
-    known = verdicts.Verdicts(None if "forgets" in decisions else verdicts.file_path(), lambda: machine_of(torch))
+    known = verdicts.Verdicts(None if "forgets" in decisions else verdicts.file_path(), lambda: machine_of(torch, lower))
     engine = packs.Packs(torch, word == "on", budget, known, step_back)
+    numbers = precision.Told(engine, lower, None if "quiet" in decisions else say) if lower == "bf16" else None
+    if numbers:
+        engine.margins[torch.float32], engine.item_bytes = precision.MARGIN, torch.bfloat16.itemsize
     for row in layers.KINDS:
-        kind = row(torch.ops.mkldnn)
+        kind = (precision.lowered(row, torch, numbers) if numbers else row)(torch.ops.mkldnn)
         make = kind.wrap(engine.visitor(kind), torch.compiler.is_compiling)
         for name in kind.classes:
             owner = getattr(torch.nn, name)
@@ -55,13 +59,15 @@ def begin(torch, decisions):
     if last in ("auto", "on"):
         fuse = decisions.get("fuse") == "on"
         engine.regions = regions.Regions(torch, engine, last == "on", fuse, torch.compiler.is_compiling)
+        if numbers:
+            engine.regions.margins = {**engine.margins, torch.float32: precision.REGION_MARGIN}
     ENGINE = engine
-    tell(torch, engine, known, "says" in decisions)
+    tell(torch, engine, known, numbers, "says" in decisions)
 
 
-def tell(torch, engine, known, says):
+def tell(torch, engine, known, numbers, says):
     """Have it told what comes of it."""
-    told = account.Account(torch, engine, notices.Notices(torch, engine), slot.Slot(os.environ.get("FETTLE_PLAN", "")),
+    told = account.Account(torch, engine, notices.Notices(torch, engine), numbers, slot.Slot(os.environ.get("FETTLE_PLAN", "")),
                            say if says else None)
     engine.changed = told.changed
     told.changed()

@@ -7,6 +7,7 @@
 #include "cli/decide.h"
 #include "cli/framework_facts.h"
 #include "cli/options.h"
+#include "machine/host.h"
 #include "machine/machine.h"
 #include "settings/pytorch.h"
 
@@ -24,6 +25,18 @@ static char *hook_folder(void)
 	return path;
 }
 
+/* Read only where it is asked for. */
+static const char *processor_isa(struct machine *machine)
+{
+	struct err err = { 0 };
+	const struct fact *isa;
+
+	if (machine_read_host(machine, 0, &err) < 0 || !machine->host)
+		return NULL;
+	isa = &machine->host->facts[HOST_ISA];
+	return isa->state == FACT_KNOWN ? isa->raw : NULL;
+}
+
 int hook_facts_find(char *const *words, struct decision *decision, struct err *err)
 {
 	struct workload *workload = &decision->workload;
@@ -37,6 +50,9 @@ int hook_facts_find(char *const *words, struct decision *decision, struct err *e
 		return r;
 	workload->hook.says = options->verbose;
 	workload->hook.forgets = options->no_cache;
+	workload->hook.quiet = options->quiet;
+	if (workload->request.precision > PRECISION_F32)
+		workload->hook.isa = processor_isa(decision->machine);
 	if (options->has_emit) {
 		workload->hook.why_not = "a text for another tool cannot bring fettle's hook along";
 		return 0;

@@ -130,6 +130,8 @@ static const struct option settings_rows[] = {
 	  .offset = AT(request.channels_last), .words = choice_words, .word_count = CHOICE_COUNT },
 	{ "fuse", "WORD", "PyTorch's convolutions do what follows them: off or on", OPTION_CHOICE,
 	  .offset = AT(request.fuse), .words = fuse_words, .word_count = FUSE_COUNT },
+	{ "precision", "WORD", "PyTorch's packed layers compute in f32, bf16 or tf32-like", OPTION_CHOICE,
+	  .offset = AT(request.precision), .words = precision_words, .word_count = PRECISION_COUNT },
 	{ "exact", NULL, "do nothing to PyTorch that may change a result's last digits", OPTION_FLAG,
 	  .offset = AT(request.exact) },
 	{ "openmp", "WORD", "whose OpenMP runtime: auto, gnu, intel or llvm", OPTION_CHOICE,

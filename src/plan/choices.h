@@ -58,6 +58,15 @@ enum fuse {
 	FUSE_COUNT,
 };
 
+/* In what PyTorch's packed layers compute where the program has float32. */
+enum precision {
+	PRECISION_DEFAULT, /* in that, and so with the next; what else says otherwise stays */
+	PRECISION_F32,
+	PRECISION_BF16,
+	PRECISION_TF32,
+	PRECISION_COUNT,
+};
+
 /* Something that is done where it is seen to pay, always, or never. */
 enum choice {
 	CHOICE_AUTO,
@@ -98,4 +107,5 @@ extern const char *const fpmath_words[];
 extern const char *const huge_pages_words[];
 extern const char *const choice_words[];
 extern const char *const fuse_words[];
+extern const char *const precision_words[];
 extern const char *const purpose_words[];

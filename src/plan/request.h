@@ -100,6 +100,7 @@ struct request {
 	enum huge_pages huge_pages;
 	enum choice prepack, channels_last;
 	enum fuse fuse;
+	enum precision precision;
 	bool exact; /* nothing that may change how results are rounded */
 	enum purpose purpose;
 	const char *profile; /* name or path; NULL: none */

@@ -40,6 +40,8 @@ struct workload_hook {
 	const char *closed;  /* the interpreter's option that keeps it out, as "-I"; NULL: none is seen */
 	bool says;           /* it tells at the end what it did */
 	bool forgets;        /* it remembers nothing between two starts */
+	bool quiet;          /* it says nothing that is no failure */
+	const char *isa;     /* the processor's extensions, in Linux's words with blanks between; NULL: not known */
 };
 
 /* What --slot came to: rank.h. */

@@ -79,6 +79,9 @@ static const struct member {
 	{ "packed_bytes", copy_count },
 	{ "packed_calls", copy_count },
 	{ "won_s", copy_number },
+	{ "precision", copy_text },
+	{ "largest_difference", copy_number }, /* of packed from plain outputs, of the largest value */
+	{ "regions_largest_difference", copy_number },
 	{ "stepped_aside", copy_counts },
 	{ "notices", copy_texts },
 	{ "lines", copy_texts },

@@ -117,6 +117,44 @@ if __name__ == "__main__":
             model(rows)
 """
 
+NARROW = """
+import sys, torch
+torch.manual_seed(0)
+nn = torch.nn
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.one, self.two = nn.Conv2d(16, 32, 3, padding=1), nn.Conv2d(32, 32, 3, stride=2, groups=4, bias=False)
+        self.norm = nn.BatchNorm2d(32)
+    def forward(self, x):
+        return torch.relu(self.norm(self.two(torch.relu(self.one(x)))))
+CASES = {
+    "linear": (nn.Linear(300, 200), torch.randn(7, 300)),
+    "row": (nn.Linear(512, 512, bias=False), torch.randn(1, 512)),
+    "batched": (nn.Linear(64, 64), torch.randn(3, 5, 64)),
+    "conv1d": (nn.Conv1d(16, 32, 5), torch.randn(2, 16, 100)),
+    "conv2d": (nn.Conv2d(16, 32, 3, padding="same"), torch.randn(2, 16, 30, 30)),
+    "last": (nn.Conv2d(16, 32, 3), torch.randn(2, 16, 30, 30).to(memory_format=torch.channels_last)),
+    "transposed": (nn.ConvTranspose2d(16, 8, 4, stride=2), torch.randn(2, 16, 9, 9)),
+    "net": (Net(), torch.randn(2, 16, 30, 30)),
+    "bfloat16": (nn.Linear(64, 64).bfloat16(), torch.randn(4, 64).bfloat16()),
+    "double": (nn.Linear(64, 64).double(), torch.randn(4, 64).double()),
+}
+results = {}
+with torch.no_grad():
+    for name, (module, x) in CASES.items():
+        module.eval()
+        results[name] = ([module(x) for _ in range(12)], (), ())
+torch.save(results, sys.argv[1])
+"""
+NARROW_TOLD = """
+nn = torch.nn
+model = nn.Sequential(nn.Sequential(nn.Conv2d(16, 32, 3), nn.ReLU(), nn.Conv2d(32, 32, 3)), nn.Flatten(), nn.Linear(32 * 36, 16), nn.Linear(16, 8)).eval()
+with torch.no_grad():
+    for _ in range(8):
+        model(torch.ones(2, 16, 10, 10) * 0.7)
+"""
+
 
 @unittest.skipUnless(PYTHON, "FETTLE_TEST_PYTHON names no Python with PyTorch")
 class Torch(unittest.TestCase):
@@ -285,6 +323,23 @@ if __name__ == "__main__":
         told, said = self.reported(TRAINS, "-v")
         self.assertEqual([(process["notices"], process["stepped_aside"]) for process in told[0]], [([], {})] * len(told[0]))
         self.assertNotRegex(said, r"(?m)^fettle: (process \d+: )?PyTorch: ")
+
+    def test_bf16_changes_numbers_as_far_as_it_says_and_nothing_else(self):
+        script = self.folder / "narrow.py"
+        script.write_text(NARROW, encoding="utf-8")
+        bare = self.run_python(str(script), str(self.folder / "bare"))
+        done = self.run_python(str(script), str(self.folder / "bf16"), way=["--prepack", "on", "--channels-last", "on", "--precision", "bf16"])
+        if "no instructions for bfloat16" in done.stderr:
+            self.skipTest("this processor has no bfloat16")
+        self.assertEqual((done.returncode, done.stderr), (bare.returncode, ""))  # -q: not even that
+        said = self.run_python("-c", COMPARE.replace("2e-4", "5e-2"), str(self.folder / "bare"), str(self.folder / "bf16"), "auto")
+        self.assertEqual((said.returncode, said.stdout, said.stderr), (0, "", ""))
+        told, said = self.reported(NARROW_TOLD, "--channels-last", "on", "--precision", "bf16")
+        process = told[0][0]
+        self.assertEqual((process["precision"], process["layers_packed"]), ("bf16", 4))
+        self.assertTrue(1e-4 < process["largest_difference"] < 2e-2 and 1e-4 < process["regions_largest_difference"] < 5e-2, process)
+        self.assertEqual(said.count("--precision bf16 changes numbers, in the first batch layers' outputs by up to"), 2)  # and by --verify
+        self.assertEqual(process["packed_bytes"], 2 * (16 * 32 * 9 + 32 * 32 * 9 + 32 * 36 * 16 + 16 * 8))
 
 
 if __name__ == "__main__":

@@ -178,6 +178,73 @@ static void fusing_is_asked_for_and_goes_with_channels_last(void **state)
 	assert_non_null(strstr(scene->err.text, "--exact and --fuse on"));
 }
 
+static void another_precision_is_what_the_processor_can(void **state)
+{
+	static const struct {
+		const char *isa; /* NULL: not known */
+		enum precision precision;
+		const char *refused; /* NULL: it is not */
+	} rows[] = {
+		{ "avx2 avx512_bf16 avx512f", PRECISION_BF16, NULL },
+		{ "avx2 amx_bf16", PRECISION_BF16, NULL },
+		{ "asimd bf16", PRECISION_BF16, NULL },
+		{ NULL, PRECISION_BF16, NULL },
+		{ "avx2 avx512f avx512_bf16x", PRECISION_BF16, "no instructions for bfloat16" },
+		{ "avx512_bf16 amx_bf16", PRECISION_TF32, "amx_fp16" },
+		{ "avx512_bf16 amx_fp16", PRECISION_TF32, "could not tell how far" },
+		{ NULL, PRECISION_TF32, "could not tell how far" },
+		{ "avx2", PRECISION_F32, NULL },
+	};
+	struct scene *scene = *state;
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		const bool lowered = rows[i].precision == PRECISION_BF16;
+
+		with_torch(scene);
+		scene->workload.hook.isa = rows[i].isa;
+		scene->workload.request.precision = rows[i].precision;
+		if (rows[i].refused) {
+			assert_int_equal(scene_decide(scene), -EINVAL);
+			assert_non_null(strstr(scene->err.text, rows[i].refused));
+			continue;
+		}
+		scene_decide_in(scene, NULL, NULL);
+		assert_string_equal(value_of(scene, "precision", 0), lowered ? "bf16" : "(none)");
+		assert_int_equal(strstr(value_of(scene, "FETTLE_PLAN", 0), ",precision:bf16") != NULL, lowered);
+		if (lowered)
+			assert_int_equal(row_of(scene, "precision", 0)->changes_numbers, NUMBERS_CHANGED);
+	}
+}
+
+static void a_precision_is_not_contradicted(void **state)
+{
+	struct scene *scene = *state;
+
+	with_torch(scene);
+	scene->workload.request.precision = PRECISION_F32;
+	scene->workload.request.fpmath = FPMATH_STRICT;
+	scene_decide_in(scene, NULL, NULL);
+	scene->workload.request.fpmath = FPMATH_BF16;
+	assert_int_equal(scene_decide(scene), -EINVAL);
+	assert_non_null(strstr(scene->err.text, "--precision f32 and --fpmath bf16"));
+	scene->workload.request.fpmath = FPMATH_DEFAULT;
+	scene->workload.request.precision = PRECISION_BF16;
+	scene->workload.hook.quiet = true;
+	scene_decide_in(scene, NULL, NULL);
+	assert_non_null(strstr(value_of(scene, "FETTLE_PLAN", 0), ",precision:bf16,quiet;"));
+	scene->workload.request.fuse = FUSE_ON;
+	assert_int_equal(scene_decide(scene), -EINVAL);
+	assert_non_null(strstr(scene->err.text, "--precision bf16 and --fuse on"));
+	scene->workload.request.fuse = FUSE_OFF;
+	scene->workload.request.prepack = CHOICE_OFF;
+	assert_int_equal(scene_decide(scene), -EINVAL);
+	assert_non_null(strstr(scene->err.text, "--precision bf16 is of packed layers"));
+	scene->workload.request.prepack = CHOICE_AUTO;
+	scene->workload.request.exact = true;
+	assert_int_equal(scene_decide(scene), -EINVAL);
+	assert_non_null(strstr(scene->err.text, "--exact and --precision bf16"));
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, scene_setup, scene_teardown)
 
 int main(void)
@@ -187,6 +254,8 @@ int main(void)
 		TEST(the_users_pythonpath_stays_behind_it),
 		TEST(the_record_tells_it_what_to_do),
 		TEST(channels_last_goes_with_packed_weights),
+		TEST(another_precision_is_what_the_processor_can),
+		TEST(a_precision_is_not_contradicted),
 		TEST(fusing_is_asked_for_and_goes_with_channels_last),
 		TEST(where_it_cannot_get_in_auto_says_so_and_on_is_refused),
 	};

@@ -75,8 +75,9 @@ class Disturbed:
             "a function transform": c._functorch.peek_interpreter_stack,
             "deterministic algorithms": c._get_deterministic_algorithms,
             "oneDNN switched off": lambda enabled=c._get_mkldnn_enabled: not enabled(),
-            "a float32 precision set by the program": lambda precision=c._get_float32_matmul_precision: _is_lowered(precision),
         }
+        if not _keeps_float32(torch):
+            asks["a float32 precision set by the program"] = lambda precision=c._get_float32_matmul_precision: _is_lowered(precision)
         self._asks, self._names = tuple(asks.values()), {ask: name for name, ask in asks.items()}
         self.seen = {}  # an ask: how often it was the reason
         self()
@@ -92,6 +93,12 @@ class Disturbed:
     def reasons(self):
         """Why, and how often."""
         return {self._names[ask]: count for ask, count in self.seen.items()}
+
+
+def _keeps_float32(torch):
+    """Does a lower float32 precision mean nothing here? oneDNN's kernels round by themselves with AMX, and on arm."""
+    amx = getattr(torch.cpu, "_is_amx_tile_supported", None)
+    return amx is not None and not amx() and torch.backends.cpu.get_cpu_capability().startswith("AVX")
 
 
 def _is_lowered(precision):

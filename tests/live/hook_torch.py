@@ -322,6 +322,11 @@ if __name__ == "__main__":
         for line in (*process["notices"], "2 calls of layers as ever: autocast"):
             self.assertIn(f"PyTorch: {line}\n", said)
 
+    def test_where_fettle_does_not_stay_the_program_says_it(self):
+        done = subprocess.run([FETTLE, "run", "-v", "--no", "preload", "--prepack", "on", "--", PYTHON, "-c", BEGIN + "work()"],
+                              env=self.environment, capture_output=True, text=True, timeout=200)
+        self.assertRegex(done.stderr, r"\nfettle: PyTorch: weights of 2 of 2 layers packed, 0 MiB\n\Z")
+
     def test_nothing_is_noticed_of_a_program_that_trains(self):
         told, said = self.reported(TRAINS, "-v")
         self.assertEqual([(process["notices"], process["stepped_aside"]) for process in told[0]], [([], {})] * len(told[0]))

@@ -26,7 +26,7 @@ class Account:
 
     def _after_fork(self):
         """What was done before is the parent's to tell."""
-        self._forked, self._news = True, 0
+        self._forked, self._news, self._spent = True, 0, 0.0
         self._calls_before, self._won_before = self._engine.calls(), self._engine.won()
         self._engine.graded = 0
         self._engine.disturbed.seen.clear()
@@ -35,10 +35,10 @@ class Account:
     def changed(self):
         """Something was found out: tell it, for the end may come unseen."""
         self._news += 1
-        now = time.monotonic()
-        if self._spent <= GRACE_S + (now - self._start) / PART:
+        if self._spent <= GRACE_S + (time.monotonic() - self._start) / PART:
+            begin = time.thread_time()  # a busy machine is no reason to tell less
             self._tell(False)
-            self._spent += time.monotonic() - now
+            self._spent += time.thread_time() - begin
 
     def end(self):
         """The process ends, as far as Python has a word in it."""

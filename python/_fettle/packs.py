@@ -473,6 +473,13 @@ class Packs:
         layer.size -= size
         self._budget.give_back(size)
 
+    def note_packed(self, module):
+        """A region has packed its weight."""
+        layer = self._layers.get(id(module))
+        if layer is not None and not layer.ever:
+            layer.ever = True
+            self.packed += 1
+
     def holdings(self):
         """(gates, budget), for others who pack weights."""
         return self._gates, self._budget

@@ -215,6 +215,9 @@ class Program:
                 values[slot] = None
         return self._made(values)
 
+    def has_packed(self, weight):
+        return any(held.tensor is weight for held in self._weights)
+
     def close(self):
         for weight, forget in self._forgets:
             self._gates.unwatch(weight, forget)

@@ -495,6 +495,9 @@ class Regions:
         shape.ways = [chosen]
         self.kept += 1
         self.fused += chosen.fused
+        for layer in region.convolutions if chosen.fused else ():
+            if chosen.program.has_packed(layer._parameters.get("weight")):
+                self._packs.note_packed(layer)
         self._packs.changed()
         self._release(region)
 

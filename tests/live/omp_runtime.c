@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * An OpenMP program that tells what it runs on, a line a fact: which library answers, which CPUs each thread of its
- * team may use, how much CPU time an idle team takes in a second, and what a forked child may use. openmp_runtimes.py
+ * team may use, in which part of the time an idle team wants a CPU, and what a forked child may use. openmp_runtimes.py
  * runs it. Words: "early": fork before the first team (GNU's runtime hangs in a child forked later); "late": after it;
  * "idle": measure.
  */
+#include <dirent.h>
 #include <dlfcn.h>
 #include <omp.h>
 #include <sched.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -81,24 +82,57 @@ static int child(void)
 	return 0;
 }
 
-static double cpu_ms(void)
+/* Has a thread a CPU, or waits for one? What it gets of one is the neighbours' affair: spinning threads yield. */
+static int wants_cpu(const char *tid)
 {
-	struct rusage use;
+	char path[64], text[512];
+	const char *state;
+	size_t length = 0;
+	FILE *file;
 
-	(void)getrusage(RUSAGE_SELF, &use);
-	return (double)(use.ru_utime.tv_sec + use.ru_stime.tv_sec) * 1e3 +
-	       (double)(use.ru_utime.tv_usec + use.ru_stime.tv_usec) / 1e3;
+	(void)snprintf(path, sizeof(path), "/proc/self/task/%s/stat", tid);
+	file = fopen(path, "r");
+	if (file) {
+		length = fread(text, 1, sizeof(text) - 1, file);
+		(void)fclose(file);
+	}
+	text[length] = '\0';
+	state = strrchr(text, ')');
+	return state && state[1] && state[2] == 'R';
+}
+
+/* How many of the other threads want a CPU; `*all` grows by how many there are. */
+static int want_cpu(int *all)
+{
+	DIR *folder = opendir("/proc/self/task");
+	const long own = (long)getpid();
+	struct dirent *entry;
+	int count = 0;
+
+	while (folder && (entry = readdir(folder)) != NULL) {
+		if (entry->d_name[0] == '.' || strtol(entry->d_name, NULL, 10) == own)
+			continue;
+		++*all;
+		count += wants_cpu(entry->d_name);
+	}
+	if (folder)
+		(void)closedir(folder);
+	return count;
 }
 
 static void print_idle(void)
 {
+	enum { SETTLE_US = 500000, LOOKS = 50, EACH_US = 10000 };
 	static cpu_set_t masks[THREADS_MAX];
-	double before;
+	int want = 0, all = 0;
 
 	(void)team(masks);
-	before = cpu_ms();
-	(void)usleep(1000000);
-	printf("idle %.0f\n", cpu_ms() - before);
+	(void)usleep(SETTLE_US);
+	for (int i = 0; i < LOOKS; i++) {
+		(void)usleep(EACH_US);
+		want += want_cpu(&all);
+	}
+	printf("idle %.0f\n", all ? 100.0 * want / all : -1.0);
 }
 
 int main(int argc, char **argv)

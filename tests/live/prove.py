@@ -94,10 +94,10 @@ class Prove(unittest.TestCase):
         self.assertEqual([trials[f"wait={word}"]["verdict"] for word in ("passive", "active")], ["harmful", "worth-it"])
 
     def test_by_itself_the_wall_time_counts(self):
-        script = '[ "$OMP_WAIT_POLICY" != passive ] || sleep 0.4'
+        script = '[ "$OMP_WAIT_POLICY" != passive ] || sleep 0.8'
         _, trials = self.trials("--only", "wait=passive", "--", "sh", "-c", script)
         self.assertEqual(trials["wait=passive"]["verdict"], "harmful")
-        self.assertLess(trials["wait=passive"]["ratio"], 0.8)
+        self.assertLess(trials["wait=passive"]["ratio"], 0.9)
 
     def test_what_fails_with_advice_is_not_possible(self):
         script = '[ "$OMP_WAIT_POLICY" != active ] || { echo "cannot spin" >&2; exit 5; }; echo 1 ms'
@@ -142,7 +142,7 @@ class Prove(unittest.TestCase):
         done = subprocess.run([sys.executable, str(terminal), "TERM=xterm", "--", self.fettle, "prove", "--only", "wait=active",
                                "--budget", "20m", "--metric", "([0-9.]+) ms", "--", sys.executable, str(self.program)],
                               env=self.environment(), capture_output=True, text=True, timeout=100, check=False)
-        self.assertRegex(done.stdout, r"\[\.{24}\] 0 of 1 decided, python\S* warm-up, at most 20:00 left\s\\e\[K")
+        self.assertRegex(done.stdout, r"\[\.{24}\] 0 of 1 decided, python\S* warm-up, at most (20:00|19:5\d) left\s\\e\[K")
         self.assertRegex(done.stdout, r"0 of 1 decided, python\S* block 8, at most (20:00|19:\d\d) left")
         self.assertRegex(done.stdout.split("\\e[K")[-1], r"^.*advice +workload")
 

@@ -190,6 +190,7 @@ static const struct command inspect_command = {
 	.manual = "fettle-inspect(1)",
 	.tables = inspect_tables,
 	.failure = EXIT_FAILED,
+	.options_behind = true,
 	.run = cmd_inspect,
 };
 

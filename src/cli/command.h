@@ -39,7 +39,8 @@ struct command {
 	const char *example; /* one command line */
 	const char *manual;  /* man page */
 	const struct option_table *const *tables;
-	int failure; /* exit code when fettle itself fails */
+	int failure;         /* exit code when fettle itself fails */
+	bool options_behind; /* options may stand behind its words, too: they are no program's */
 	int (*run)(struct invocation *invocation);
 };
 

@@ -6,6 +6,7 @@
 #include "cli/layers.h"
 #include "cli/output.h"
 
+#include <errno.h>
 #include <string.h>
 
 static int show_help(struct invocation *invocation, const struct command *command)
@@ -28,6 +29,33 @@ static int refuse_unused(const struct command *command, const struct option_foun
 			return err_set(err, -EINVAL, "'fettle %s' takes no option '--%s'; try 'fettle %s --help'",
 				       command->name, given->name, command->name);
 	}
+	return 0;
+}
+
+/* Take options that stand behind words out from between them; behind "--" there are none. `words` is changed. */
+static int take_behind(const struct command *command, char **words, struct invocation *inv, struct err *err)
+{
+	int i = 1;
+
+	while (i < inv->word_count) {
+		struct option_found found;
+		bool ended;
+
+		if (words[i][0] != '-' || !words[i][1]) {
+			i++;
+			continue;
+		}
+		if (option_parse(command->tables, command->name, inv->word_count - i, (const char *const *)&words[i],
+				 &inv->options, &found, err) < 0)
+			return -EINVAL;
+		ended = strcmp(words[i + found.next - 1], "--") == 0;
+		memmove(words + found.next, words, (size_t)i * sizeof(*words));
+		words += found.next;
+		inv->word_count -= found.next;
+		if (ended)
+			break;
+	}
+	inv->words = words;
 	return 0;
 }
 
@@ -77,5 +105,8 @@ int main(int argc, char **argv)
 	inv.command = command;
 	inv.words = argv + 1 + inv.found.next;
 	inv.word_count = argc - 1 - inv.found.next;
+	if (command->options_behind && !(inv.found.next && strcmp(argv[inv.found.next], "--") == 0) &&
+	    take_behind(command, argv + 1 + inv.found.next, &inv, &err) < 0)
+		return output_failure(EXIT_USAGE, &err);
 	return inv.options.help ? show_help(&inv, command) : command->run(&inv);
 }

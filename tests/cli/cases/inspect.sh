@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # What is no process is refused by name; one that is gets a page and a document, whoever started it.
-for words in "" "--all 1" "1 2" "--watch 0 1" "999999999" "no-such-program-at-all"; do
+for words in "" "--all 1" "1 2" "1 -q 2" "1 --wach" "--watch 0 1" "1 --watch 0" "-- 1 -q" "1 -- -q" "999999999" "no-such-program-at-all -q"; do
 	fettle inspect $words || echo "exit $?"
 done
 fettle run -q -- sleep 30 &
@@ -13,7 +13,7 @@ while ! grep -q sleep /proc/$child/comm; do :; done
 fettle inspect $child | sed -n -e "s/^$child */PID /p" -e 's/^ *\(planned: instance 0 of 1\).*/\1/p'
 fettle inspect $other | grep -o 'not started by fettle'
 fettle inspect --require -q $other
-fettle inspect --output one.json --json $child
+fettle inspect --output one.json $child --json
 python3 - $child <<'END'
 import json, sys
 document = json.load(open("one.json"))

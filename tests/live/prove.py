@@ -149,5 +149,6 @@ class Prove(unittest.TestCase):
 
 if __name__ == "__main__":
     Prove.fettle = sys.argv[1]
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job ignores it, as would fettle
     suite = unittest.defaultTestLoader.loadTestsFromTestCase(Prove)
     sys.exit(not unittest.TextTestRunner(stream=sys.stdout, verbosity=2).run(suite).wasSuccessful())

@@ -19,7 +19,7 @@ import unittest
 
 FETTLE = ""
 USER = ()  # a prefix that makes a command a normal user's
-PATIENCE_S = 20
+PATIENCE_S = 60
 # Each instance has a child, a daemon of its own session and a grandchild of that; all carry the test's mark.
 TREE = ("sleep 600 & setsid sh -c 'setsid sleep 600 & exec sleep 600' & "
         "(setsid sleep 600 &) ; echo ready; wait")
@@ -396,6 +396,7 @@ def main(words):
     global FETTLE
     FETTLE = os.path.abspath(words[-1])
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job ignores it, as would fettle
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # and what nohup starts, that
     suite = unittest.defaultTestLoader.loadTestsFromModule(sys.modules["__main__"])
     return not unittest.TextTestRunner(stream=sys.stdout, verbosity=2).run(suite).wasSuccessful()
 

@@ -10,12 +10,17 @@ import operator
 
 
 class Linear:
-    """torch.nn.Linear: rows times a matrix."""
+    """
+    torch.nn.Linear: rows times a matrix. The operators ask for the number of rows, but all numbers get the same order, in which
+    the weight is used as it is for any other; only for one row it is another, and that is the slower one there too.
+    """
 
     classes = ("Linear",)
     images = False
     method = "forward"
     attributes = ()
+    shares = True  # one packing serves inputs of all shapes
+    ROWS = 64
 
     def __init__(self, ops):
         self._pack, self.run = ops._reorder_linear_weight.default, ops._linear_pointwise.default
@@ -38,8 +43,18 @@ class Linear:
     def fits(dimensions, module):
         return dimensions >= 2
 
+    @staticmethod
+    def alike(input, weight):
+        """A whole number for all inputs that may be judged by one of them; None: such as this one are not."""
+        if input.dim() < 2 or not input.is_cpu or not input.is_contiguous():
+            return None
+        values, width = input.numel(), input.shape[-1]
+        if width != weight.shape[1] or not values:
+            return None
+        return (values // width - 1).bit_length()  # 1, 2, 3 to 4, 5 to 8 rows ...
+
     def pack(self, weight, geometry, input):
-        return self._pack(weight, input.numel() // input.shape[-1])
+        return self._pack(weight, self.ROWS)
 
     @staticmethod
     def arguments(geometry):
@@ -54,6 +69,7 @@ class Convolution:
     images = True
     method = "_conv_forward"
     attributes = ("padding", "stride", "dilation", "groups", "padding_mode")
+    shares = False
 
     def __init__(self, ops):
         self._pack, self.run = ops._reorder_convolution_weight.default, ops._convolution_pointwise.default
@@ -93,6 +109,11 @@ class Convolution:
     @staticmethod
     def fits(dimensions, module):
         return dimensions == len(module.kernel_size) + 2  # a batch, not a single sample
+
+    @staticmethod
+    def alike(input, weight):
+        """A weight packed for another size is used as it is, with the right results, at times by a kernel many times slower."""
+        return None
 
     def pack(self, weight, geometry, input):
         return self._pack(weight, *geometry, list(input.shape))

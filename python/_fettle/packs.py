@@ -4,11 +4,12 @@ Layers that run with weights packed once. What is done at a call depends on what
 
     a shape is seen for the first time    nothing
     it comes back                         plain; then the weight is packed, and the packed layer must give the same
-    the next ROUNDS times two             in turn packed and plain, timed
+    the next ROUNDS                       both, timed
     from then on                          whichever was faster
 
-What was measured is remembered (verdicts.py), and a shape that is known to be faster packed is packed when it is first seen.
-With `on` nothing is timed. A layer whose weight changes has its packings dropped and begins again; one about which there is
+Where a packing serves inputs of other shapes too, what stands here for a shape is all those that are alike (layers.py): an
+input need not come back, one like it is enough. What was measured is remembered (verdicts.py), and a shape that is known to
+be faster packed is packed when it is first seen. With `on` nothing is timed. A layer whose weight changes has its packings dropped and begins again; one about which there is
 any doubt is left alone. State is kept beside the modules, never in them.
 """
 import os
@@ -18,10 +19,11 @@ import weakref
 
 from _fettle import layers, regions, watch
 
-ROUNDS = 3             # timed calls of each
+ROUNDS = 3             # timed calls
 GAIN = 0.97            # packed must take no more than this part of the plain time
 MOST_PACKINGS = 4      # of one layer at a time
 MOST_SHAPES = 64       # of one layer that are told apart
+FEW_SHAPES = 16        # as long as there are no more, a verdict is asked for at the first sight of one
 MOST_TRIES = 3         # to see it right: inputs of zeros or NaN show nothing
 MOST_HELD = 30         # times that its memory is found to be held by others
 WASTE, MOST_WASTE = 16, 4  # a packing used less often is wasted; so many times and the layer is left alone
@@ -29,20 +31,27 @@ MARGINS = {"float32": 1e-4, "bfloat16": 2e-2}  # of the largest value
 
 
 class Shape:
-    """One shape of a layer's input."""
+    """One shape of a layer's input, or all that are like it."""
 
-    __slots__ = ("name", "seen", "tries", "held", "ready", "settled", "closed", "plain_ns", "packed_ns", "rounds", "uses")
+    __slots__ = ("key", "seen", "tries", "held", "ready", "settled", "closed", "plain_ns", "packed_ns", "size", "rounds", "uses")
 
-    def __init__(self, name):
-        self.name, self.seen, self.tries, self.held = name, None, 0, 0
+    def __init__(self, key):
+        self.key, self.seen, self.tries, self.held = key, None, 0, 0
         self.closed = False  # it stays plain
-        self.plain_ns = self.packed_ns = None
+        self.plain_ns = self.packed_ns = self.size = None  # times as for an input of so many values
         self.uses = 0
         self.drop()
 
     def drop(self):
         self.ready = None  # (packed weight, the operator's other arguments, is its output to be laid out anew?)
         self.settled, self.rounds = False, 0
+
+    def took(self, plain_ns, packed_ns, size):
+        """Both were timed with an input of so many values."""
+        scale = self.size / size
+        self.plain_ns = min(plain_ns * scale, self.plain_ns or plain_ns * scale)
+        self.packed_ns = min(packed_ns * scale, self.packed_ns or packed_ns * scale)
+        self.rounds += 1
 
     def won_ns(self):
         """Time won since its packing, if each call took what was measured."""
@@ -52,14 +61,20 @@ class Shape:
 class Layer:
     """What is known of one module."""
 
-    __slots__ = ("module", "kind", "alone", "weight", "bias", "own", "geometry", "shapes", "packings", "size", "waste",
-                 "forget", "ever", "__weakref__")
+    __slots__ = ("module", "kind", "read", "alone", "weight", "bias", "own", "geometry", "shapes", "shared", "packings", "size",
+                 "waste", "forget", "ever", "__weakref__")
 
-    def __init__(self, module, kind):
-        self.module, self.kind = module, kind
+    def __init__(self, module, kind, read):
+        self.module, self.kind, self.read = module, kind, read
         self.alone = None  # why it is left alone for good
         self.weight = self.bias = self.own = self.geometry = self.forget = None
-        self.shapes, self.packings, self.size, self.waste, self.ever = {}, 0, 0, 0, False
+        self.shapes = {}    # (shape, strides), or what the kind says for all that are alike: Shape
+        self.shared = None  # the packing that serves all shapes
+        self.packings, self.size, self.waste, self.ever = 0, 0, 0, False
+
+    def distinct(self):
+        """Its shapes, each once."""
+        return set(self.shapes.values())
 
 
 class Disturbed:
@@ -67,32 +82,42 @@ class Disturbed:
 
     def __init__(self, torch):
         c = torch._C
-        asks = {
-            "autocast": lambda autocast=torch.is_autocast_enabled: autocast("cpu"),
-            "tracing": torch.jit.is_tracing,
-            "a dispatch mode": c._len_torch_dispatch_stack,
-            "a function mode": c._len_torch_function_stack,
-            "a function transform": c._functorch.peek_interpreter_stack,
-            "deterministic algorithms": c._get_deterministic_algorithms,
-            "oneDNN switched off": lambda enabled=c._get_mkldnn_enabled: not enabled(),
+        autocast, tracing, deterministic = torch.is_autocast_enabled, c._is_tracing, c._get_deterministic_algorithms
+        modes, functions, transforms = c._len_torch_dispatch_stack, c._len_torch_function_stack, c._functorch.peek_interpreter_stack
+        enabled, precision = c._get_mkldnn_enabled, c._get_float32_matmul_precision
+        lowered = (lambda: False) if _keeps_float32(torch) else lambda: _is_lowered(precision)
+
+        def any_does():
+            return (autocast("cpu") or tracing() or modes() or functions() or transforms() or deterministic() or not enabled() or
+                    lowered())
+
+        self._any_does = any_does  # in one expression, as every call of a layer asks
+        self._asks = {
+            "autocast": lambda: autocast("cpu"),
+            "tracing": tracing,
+            "a dispatch mode": modes,
+            "a function mode": functions,
+            "a function transform": transforms,
+            "deterministic algorithms": deterministic,
+            "oneDNN switched off": lambda: not enabled(),
+            "a float32 precision set by the program": lowered,
         }
-        if not _keeps_float32(torch):
-            asks["a float32 precision set by the program"] = lambda precision=c._get_float32_matmul_precision: _is_lowered(precision)
-        self._asks, self._names = tuple(asks.values()), {ask: name for name, ask in asks.items()}
-        self.seen = {}  # an ask: how often it was the reason
-        self()
-        self.seen.clear()
+        self.seen = {}  # by reason, how often it was one
+        any_does()  # a question that this PyTorch does not have is noticed now
 
     def __call__(self):
-        for ask in self._asks:
+        return self._any_does() and self._note()
+
+    def _note(self):
+        for name, ask in self._asks.items():
             if ask():
-                self.seen[ask] = self.seen.get(ask, 0) + 1
-                return True
-        return False
+                self.seen[name] = self.seen.get(name, 0) + 1
+                break
+        return True
 
     def reasons(self):
         """Why, and how often."""
-        return {self._names[ask]: count for ask, count in self.seen.items()}
+        return dict(self.seen)
 
 
 def _keeps_float32(torch):
@@ -118,7 +143,6 @@ class Packs:
         self.disturbed, self._gates = Disturbed(torch), watch.Gates(torch)
         self._grad, self._tensor, self._strided = torch.is_grad_enabled, torch.Tensor, torch.strided
         self.margins = {getattr(torch, name): margin for name, margin in MARGINS.items()}
-        self._readers = {}
         self.stopped = False
         self.here = regions.Here()
         self.regions = None  # regions.Regions, where channels may stay last
@@ -137,10 +161,9 @@ class Packs:
 
     def visitor(self, kind):
         """visit(module, input, plain) for layers of this kind: the output; None: run the original."""
-        self._readers[kind] = layers.reader(kind)
+        read = layers.reader(kind)
 
         def visit(module, input, plain):
-            trial = None
             try:
                 mode = self.here.mode
                 if mode == regions.PLAIN:
@@ -151,7 +174,7 @@ class Packs:
                     if id(module) in self._layers:
                         self._drop(self._layers[id(module)])
                     return None
-                layer = self._layers.get(id(module)) or self._meet(module, kind)
+                layer = self._layers.get(id(module)) or self._meet(module, kind, read)
                 if layer.alone or type(input) is not self._tensor or self.stopped:
                     return None
                 if mode == regions.PACKED:
@@ -159,27 +182,46 @@ class Packs:
                 if self.disturbed():
                     return None
                 output, trial = self._choose(layer, module, input)
+                if trial is None:
+                    return output
+                # Each of the two is to find the input at hand, and not only the second.
+                packed_ns = self._timed(trial, layer, module, input) if trial.rounds % 2 else None
             except Exception as error:
                 self.stop(error)
                 return None
-            return output if trial is None else self._try(trial, layer, module, input, plain)
+            return self._try(trial, layer, module, input, plain, packed_ns)
 
         return visit
 
-    def _try(self, shape, layer, module, input, plain):
+    def _try(self, shape, layer, module, input, plain, packed_ns):
+        """The plain output. `packed_ns`: what packed took for the same input; None: it is still to be run."""
         start = time.perf_counter_ns()
         output = plain(module, input)  # what is raised here is the program's
         taken = time.perf_counter_ns() - start
         try:
             with self.lock:
-                if shape.ready is None:
-                    self._pack(shape, layer, module, input, output, taken)
+                if shape.closed or shape.settled:
+                    pass  # another thread was faster
+                elif shape.ready is None:
+                    self._pack(shape, layer, module, input, output)
                 else:
-                    shape.plain_ns = min(taken, shape.plain_ns or taken)
-                    self._settle(shape, layer)
+                    shape.took(taken, packed_ns or self._timed(shape, layer, module, input), input.numel())
+                    self._settle(shape, layer, module, input)
         except Exception as error:
             self.stop(error)
         return output
+
+    @staticmethod
+    def _timed(shape, layer, module, input):
+        """What packed takes; None: it is no longer."""
+        ready = shape.ready
+        if ready is None:
+            return None
+        start = time.perf_counter_ns()
+        output = layer.kind.run(input, ready[0], module._parameters["bias"], *ready[1])
+        if ready[2]:
+            output.contiguous()
+        return time.perf_counter_ns() - start
 
     def stop(self, error):
         """Something went another way than we know: never again in this process."""
@@ -191,9 +233,9 @@ class Packs:
 
     # ---- A layer ----
 
-    def _meet(self, module, kind):
+    def _meet(self, module, kind, read):
         key = id(module)
-        layer = Layer(weakref.ref(module, lambda _: self._part(key)), kind)
+        layer = Layer(weakref.ref(module, lambda _: self._part(key)), kind, read)
         self._layers[key] = layer
         self.met += 1
         own = type(module)
@@ -229,9 +271,9 @@ class Packs:
             return
         if layer.forget is not None:
             self._gates.unwatch(layer.weight, layer.forget)
-        layer.weight = layer.forget = None
+        layer.weight = layer.forget = layer.shared = None
         uses = 0
-        for shape in layer.shapes.values():
+        for shape in layer.distinct():
             uses += shape.uses
             self.won_ns += shape.won_ns()
             shape.uses, shape.seen = 0, None
@@ -247,7 +289,7 @@ class Packs:
         was = layer.weight
         return (weight is was.reference() and weight._version == was.version and weight.data_ptr() == was.pointer and
                 (bias is None if layer.bias is None else bias is layer.bias()) and
-                self._readers[layer.kind](module.__dict__) == layer.own)
+                layer.read(module.__dict__) == layer.own)
 
     # ---- A call ----
 
@@ -257,16 +299,17 @@ class Packs:
         weight, bias = own.get("weight"), own.get("bias")
         if weight is None or input.layout is not self._strided or input.is_nested or input.dtype is not weight.dtype:
             return None, None
-        key = (input.shape, input.stride())
-        shape = layer.shapes.get(key)
+        shape = layer.shapes.get((input.shape, input.stride()))
         if shape is None:
             with self.lock:
-                return None, self._see(layer, key, module, input, weight, bias)
+                shape = self._see(layer, module, input, weight, bias)
+            if shape is None:
+                return None, None
         if shape.closed:
             return None, None
         ready = shape.ready
         if ready is None:
-            now = (id(weight), weight._version, weight.data_ptr())
+            now = self._stamp(weight)
             if shape.seen != now:
                 shape.seen = now
                 return None, None
@@ -274,21 +317,12 @@ class Packs:
         if not self._unchanged(layer, module, weight, bias):
             self._drop(layer)
             return None, None
-        packed, arguments, relay = ready
-        if shape.settled:
-            shape.uses += 1
-            output = layer.kind.run(input, packed, bias, *arguments)
-            return (output.contiguous() if relay else output), None
-        if shape.rounds % 2:
+        if not shape.settled:
             return None, shape
-        start = time.perf_counter_ns()
+        shape.uses += 1
+        packed, arguments, relay = ready
         output = layer.kind.run(input, packed, bias, *arguments)
-        output = output.contiguous() if relay else output
-        taken = time.perf_counter_ns() - start
-        with self.lock:
-            shape.packed_ns = min(taken, shape.packed_ns or taken)
-            self._settle(shape, layer)
-        return output, None
+        return (output.contiguous() if relay else output), None
 
     def _inside(self, layer, module, input):
         """The output of a layer in a region, in the order in which it comes; None: run the original."""
@@ -296,10 +330,10 @@ class Packs:
         weight, bias = own.get("weight"), own.get("bias")
         shape = layer.shapes.get(input.shape)
         if shape is None or shape.ready is None:
+            if weight is None:
+                return None
             with self.lock:
-                if shape is None and (weight is None or self._new_shape(layer, input.shape, module, input, weight, bias)):
-                    return None
-                shape = layer.shapes[input.shape]
+                shape = shape or self._new_shape(layer, input.shape, module, input, weight)
                 if shape.closed or shape.ready is None and not self._pack(shape, layer, module, input):
                     return None
         elif not self._unchanged(layer, module, weight, bias):
@@ -315,39 +349,58 @@ class Packs:
         if layer is not None:
             self._drop(layer, wasted=False)
 
-    def _new_shape(self, layer, key, module, input, weight, bias):
-        """Add it. True: the layer is left alone."""
-        if len(layer.shapes) >= MOST_SHAPES:
-            for old in [old for old, shape in layer.shapes.items() if shape.ready is None]:
-                del layer.shapes[old]
-        why = self._unfit(layer, module, input, weight, bias)
-        if why:
-            self._leave(layer, why)
-            return True
-        # A weight may be packed in another way for another shape, and be faster or not.
-        name = " ".join(str(part) for part in (
-            type(layer.kind).__name__, tuple(weight.shape), layer.geometry, tuple(input.shape), input.stride(),
-            str(input.dtype).partition(".")[2], "bias" if bias is not None else "no bias"))
-        shape = Shape(name)
-        layer.shapes[key] = shape
+    def _new_shape(self, layer, key, module, input, weight):
+        self._make_room(layer)
+        shape = layer.shapes[key] = Shape(key)
         shape.closed = not (layer.kind.fits(input.dim(), module) and input.is_cpu and input.numel() and
                             input.dtype is weight.dtype)
-        return False
+        return shape
 
-    def _see(self, layer, key, module, input, weight, bias):
-        """A new shape. Returns it when it is to be packed at once."""
-        if self._new_shape(layer, key, module, input, weight, bias):
+    @staticmethod
+    def _make_room(layer):
+        if len(layer.shapes) >= MOST_SHAPES:
+            kept = {shape.key: shape for shape in layer.shapes.values() if shape.ready is not None or type(shape.key) is int}
+            layer.shapes = kept
+
+    @staticmethod
+    def _stamp(weight):
+        """What tells the weight of this call from that of another; its changes are not counted in inference mode."""
+        return id(weight), 0 if weight.is_inference() else weight._version
+
+    def _see(self, layer, module, input, weight, bias):
+        """An input of a new shape: the shape that stands for it; None: it is the first of its kind, and there is no verdict."""
+        why = None if layer.shapes else self._unfit(layer, module, weight, bias)
+        if why:
+            self._leave(layer, why)
             return None
-        shape = layer.shapes[key]
+        exact = input.shape, input.stride()
+        alike = layer.kind.alike(input, weight)
+        shape = None if alike is None else layer.shapes.get(alike)
+        if shape is not None:
+            self._make_room(layer)
+            layer.shapes[exact] = shape
+            return shape
+        few = len(layer.shapes) < FEW_SHAPES
+        shape = self._new_shape(layer, exact if alike is None else alike, module, input, weight)
+        layer.shapes[exact] = shape
         if shape.closed:
-            return None
-        faster = None if self._always else self.verdicts.get(shape.name)
-        if faster is False:
-            shape.closed = True
-        shape.seen = (id(weight), weight._version, weight.data_ptr()) if not weight.is_inference() else None
+            return shape
+        shape.seen = self._stamp(weight)
+        faster = self.verdicts.get(self._name(shape, layer, module, input)) if few and not self._always else None
+        shape.closed = faster is False
         return shape if faster else None
 
-    def _unfit(self, layer, module, input, weight, bias):
+    @staticmethod
+    def _name(shape, layer, module, input):
+        """What a verdict rests on."""
+        weight, bias = module._parameters["weight"], module._parameters["bias"]
+        alike = type(shape.key) is int
+        return " ".join(str(part) for part in (
+            type(layer.kind).__name__, tuple(weight.shape), layer.kind.geometry(module),
+            "alike %d" % shape.key if alike else tuple(input.shape), "" if alike else input.stride(),
+            str(input.dtype).partition(".")[2], "bias" if bias is not None else "no bias"))
+
+    def _unfit(self, layer, module, weight, bias):
         """Why the layer can never be packed; None: it may be."""
         parameter = self._torch.nn.Parameter
         if type(weight) is not parameter or "weight" in module.__dict__ or "bias" in module.__dict__:
@@ -358,20 +411,24 @@ class Packs:
             return "its weight is not float32 or bfloat16 in memory"
         if weight.is_inference():
             return "its weight was made in inference mode, where changes are not counted"
-        if weight.is_shared():
+        if self._gates.storage_of(weight).is_shared():  # Tensor.is_shared() passes a gate
             return "its weight is shared with other processes"
         layer.geometry = layer.kind.geometry(module)
         return "oneDNN has no such padding" if layer.geometry is None else None
 
     # ---- Packing ----
 
-    def _pack(self, shape, layer, module, input, plain=None, plain_ns=None):
+    def _pack(self, shape, layer, module, input, plain=None):
         """True: it is. `plain`: what the layer gives as it is; None: somebody else compares."""
         weight, bias = module._parameters["weight"], module._parameters["bias"]
-        size = weight.numel() * min(weight.element_size(), self.item_bytes)
+        why = self._unfit(layer, module, weight, bias)
+        if why:
+            self._leave(layer, why)
+            return False
         if layer.weight is not None and not self._unchanged(layer, module, weight, bias):
             self._drop(layer)
-        if layer.packings >= MOST_PACKINGS or not self._budget.take(size):
+        size = weight.numel() * min(weight.element_size(), self.item_bytes) if layer.shared is None else 0
+        if layer.packings >= MOST_PACKINGS and size or not self._budget.take(size):
             shape.closed = True
             return False
         if not self._watch(layer, module, weight, bias):
@@ -392,11 +449,14 @@ class Packs:
             return False
         self.packed += not layer.ever
         layer.ever = True
-        layer.packings += 1
+        layer.packings += size > 0
         layer.size += size
+        if layer.kind.shares:
+            layer.shared = shape.ready[0]
         if plain is not None:
-            shape.plain_ns, shape.packed_ns = min(plain_ns, shape.plain_ns or plain_ns), None
-            shape.settled = self._always or self.verdicts.get(shape.name) is True
+            shape.plain_ns = shape.packed_ns = None
+            shape.size = input.numel()
+            shape.settled = self._always or self.verdicts.get(self._name(shape, layer, module, input)) is True
         self.changed()
         return True
 
@@ -413,7 +473,7 @@ class Packs:
             return False
         layer.weight = now
         layer.bias = None if bias is None else weakref.ref(bias)
-        layer.own = self._readers[layer.kind](module.__dict__)
+        layer.own = layer.read(module.__dict__)
         layer.geometry = layer.kind.geometry(module)
         held = weakref.ref(layer)
 
@@ -431,8 +491,10 @@ class Packs:
     def _make(self, shape, layer, module, input, plain):
         """Pack the weight for the shape. Does it give the same?"""
         torch = self._torch
-        with torch.inference_mode(False), torch.no_grad():
-            packed = layer.kind.pack(module._parameters["weight"], layer.geometry, input)
+        packed = layer.shared
+        if packed is None:
+            with torch.inference_mode(False), torch.no_grad():
+                packed = layer.kind.pack(module._parameters["weight"], layer.geometry, input)
         arguments = layer.kind.arguments(layer.geometry)
         if plain is None:
             shape.ready = (packed, arguments, False)
@@ -455,23 +517,23 @@ class Packs:
         shape.ready = (packed, arguments, relay)
         return True
 
-    def _settle(self, shape, layer):
-        """One more call was timed: is that enough to tell?"""
-        shape.rounds += 1
-        if shape.settled or shape.ready is None or shape.rounds < 2 * ROUNDS or not (shape.packed_ns and shape.plain_ns):
-            return  # several threads at once may all have run the same of the two
+    def _settle(self, shape, layer, module, input):
+        """Was it timed often enough to tell?"""
+        if shape.rounds < ROUNDS:
+            return
         faster = shape.packed_ns <= GAIN * shape.plain_ns
-        self.verdicts.put(shape.name, faster, shape.packed_ns / shape.plain_ns)
+        self.verdicts.put(self._name(shape, layer, module, input), faster, shape.packed_ns / shape.plain_ns)
         self.changed()
         if faster:
             shape.settled = True
             return
         shape.drop()
         shape.closed = True
-        size = layer.size // layer.packings
-        layer.packings -= 1
-        layer.size -= size
-        self._budget.give_back(size)
+        if layer.shared is None or not any(other.ready is not None for other in layer.distinct()):
+            size, layer.shared = layer.size // layer.packings, None
+            layer.packings -= 1
+            layer.size -= size
+            self._budget.give_back(size)
 
     def note_packed(self, module):
         """A region has packed its weight."""
@@ -501,7 +563,7 @@ class Packs:
 
     def shapes(self):
         """All that are known of layers that are there."""
-        return [shape for layer in list(self._layers.values()) for shape in list(layer.shapes.values())]
+        return [shape for layer in list(self._layers.values()) for shape in layer.distinct()]
 
     def most_bytes(self):
         """That packed weights took at one time."""

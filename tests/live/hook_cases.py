@@ -165,9 +165,34 @@ def many_shapes():
     return calls(m, *[image(n, 64) for n in range(1, 20)]) + calls(m, *[image(n, 64) for n in range(1, 20)], times=1)
 
 
+@case(True)
+def rows_that_never_return():
+    m = nn.Linear(64, 48)
+    return (calls(m, *[image(n, 64) for n in range(1, 90)], times=1) +
+            calls(m, *[image(n, 3, 64) for n in range(90, 110)], times=1) + calls(m, image(0, 64), image(64), times=2))
+
+
 @case(False)
-def every_shape_new():
-    return calls(nn.Linear(64, 48), *[image(n, 64) for n in range(1, 90)], times=1)
+def images_that_never_return():
+    return calls(nn.Conv2d(8, 8, 3), *[image(1, 8, 8, n) for n in range(8, 90)], times=1)
+
+
+@case(True)
+def rows_in_every_form():
+    m, bare = nn.Linear(16, 8), nn.Linear(16, 8, bias=False)
+    forms = [image(4, 16), image(1, 16), image(1, 1, 16), image(1, 4, 16), image(4, 1, 16), image(2, 1, 2, 1, 16),
+             image(4, 16)[:, None], image(1, 4, 16).transpose(0, 1), image(16, 4).t(), image(16, 1).t(), image(16, 1, 1).permute(1, 2, 0),
+             image(1, 16).expand(4, 16), image(4, 32)[:, ::2], image(8, 16)[::2], image(2, 2, 16).transpose(0, 1)]
+    return calls(m, *forms) + calls(m, *forms, times=1) + calls(bare, *forms) + calls(bare, *forms, times=1)
+
+
+@case(True)
+def a_new_shape_leaves_the_others_packed():
+    m, few, many = nn.Linear(64, 48), image(4, 64), image(40, 64)
+    seen = calls(m, few, many)
+    before = counts()
+    seen += calls(m, image(200, 64), few, many, image(1, 64), few, many, image(17, 64).expand(2, 17, 64), times=1)
+    return seen + [not before or not engine()._always or counts()[0] - before[0] == 4]
 
 
 @case(False)
@@ -553,14 +578,14 @@ def threads_at_once():
 
     def work(k):
         with torch.no_grad():
-            for _ in range(30):
+            for _ in range(5):  # a weight that is in use by others 30 times is left alone
                 seen[k] = m(x)
     threads = [threading.Thread(target=work, args=(k,)) for k in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    return seen
+    return seen + calls(m, x)
 
 
 @case()

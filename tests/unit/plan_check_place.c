@@ -291,11 +291,11 @@ static unsigned helpers_of(const struct machine *machine, const struct plan_inst
 /* Have nodes room for every instance with its reserve beside it? */
 static bool have_room_beside(const struct scene *scene, unsigned reserve)
 {
-	const unsigned cores = cores_in(scene->machine, scene->plan->instances[0].pus_os, PER_CORE, ANYWHERE);
+	const unsigned foot = reserve + cores_in(scene->machine, scene->plan->instances[0].pus_os, PER_CORE, ANYWHERE);
 	unsigned blocks = 0;
 
-	for (size_t n = 0; n < scene->machine->node_count; n++)
-		blocks += cores_in(scene->machine, scene->pool, PER_NODE, (int)n) / (cores + reserve);
+	for (size_t n = 0; foot && n < scene->machine->node_count; n++)
+		blocks += cores_in(scene->machine, scene->pool, PER_NODE, (int)n) / foot;
 	return blocks >= scene->plan->instance_count;
 }
 

@@ -37,7 +37,10 @@ class Account:
         self._news += 1
         if self._spent <= GRACE_S + (time.monotonic() - self._start) / PART:
             begin = time.thread_time()  # a busy machine is no reason to tell less
-            self._tell(False)
+            try:
+                self._tell(False)
+            except Exception:
+                self._spent = float("inf")  # a layer's call is no place for an error of ours
             self._spent += time.thread_time() - begin
 
     def end(self):
@@ -76,7 +79,9 @@ class Account:
             "shapes": len(shapes),
             "shapes_packed": sum(shape.ready is not None for shape in shapes),
             "shapes_never_back": sum(_never_back(shape) for shape in shapes),
-            "packed_bytes": engine.most_bytes(),
+            "packed_bytes": engine.memory().most,
+            "packed_bytes_allowed": engine.memory().limit,
+            "packings_without_room": engine.memory().refused,
             "packed_calls": engine.calls() - self._calls_before,
             "won_s": round((engine.won() - self._won_before) / 1e9, 3),
             "precision": self._numbers.word if self._numbers else None,
@@ -98,6 +103,10 @@ class Account:
                 line += ", %d of them fused" % state["regions_fused"]
             if state["won_s"] >= 0.005:
                 line += ", %.2f s won as measured" % state["won_s"]
+            if state["packings_without_room"]:
+                line += "; %d packings found no room" % state["packings_without_room"]
+                if state["packed_bytes_allowed"] is not None:
+                    line += " (%d MiB allowed)" % (state["packed_bytes_allowed"] >> 20)
             lines.append(line + "".join("; %d left alone: %s" % (count, why)
                                         for why, count in sorted(state["left_alone"].items())))
         if self._numbers and self._numbers.line():

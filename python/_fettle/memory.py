@@ -17,18 +17,17 @@ def free_bytes():
 
 
 class Budget:
-    """Bytes given out and taken back. A limit of None is none."""
+    """Bytes given out and taken back. A limit of None is none. `refused`: how often there was no room."""
 
     def __init__(self, limit, free=free_bytes):
-        self._limit, self._free = limit, free
-        self.used = self.most = 0
+        self.limit, self._free = limit, free
+        self.used = self.most = self.refused = 0
 
     def take(self, size):
         """False: there is no room for them."""
-        if self._limit is not None and self.used + size > self._limit:
-            return False
         free = self._free()
-        if free is not None and size > free // PART_OF_FREE:
+        if self.limit is not None and self.used + size > self.limit or free is not None and size > free // PART_OF_FREE:
+            self.refused += 1
             return False
         self.used += size
         self.most = max(self.most, self.used)

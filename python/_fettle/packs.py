@@ -27,19 +27,21 @@ FEW_SHAPES = 16        # as long as there are no more, a verdict is asked for at
 MOST_TRIES = 3         # to see it right: inputs of zeros or NaN show nothing
 MOST_HELD = 30         # times that its memory is found to be held by others
 WASTE, MOST_WASTE = 16, 4  # a packing used less often is wasted; so many times and the layer is left alone
+NEWS, MOST_NEWS = 16, 1024  # uses of a packing that are told, four times as many each time, and then these many more
 MARGINS = {"float32": 1e-4, "bfloat16": 2e-2}  # of the largest value
 
 
 class Shape:
     """One shape of a layer's input, or all that are like it."""
 
-    __slots__ = ("key", "seen", "tries", "held", "ready", "settled", "closed", "plain_ns", "packed_ns", "size", "rounds", "uses")
+    __slots__ = ("key", "seen", "tries", "held", "ready", "settled", "closed", "plain_ns", "packed_ns", "size", "rounds", "uses",
+                 "news")
 
     def __init__(self, key):
         self.key, self.seen, self.tries, self.held = key, None, 0, 0
         self.closed = False  # it stays plain
         self.plain_ns = self.packed_ns = self.size = None  # times as for an input of so many values
-        self.uses = 0
+        self.uses, self.news = 0, NEWS  # that many uses are worth telling
         self.drop()
 
     def drop(self):
@@ -320,6 +322,8 @@ class Packs:
         if not shape.settled:
             return None, shape
         shape.uses += 1
+        if shape.uses == shape.news:
+            self.tell(shape)
         packed, arguments, relay = ready
         output = layer.kind.run(input, packed, bias, *arguments)
         return (output.contiguous() if relay else output), None
@@ -340,6 +344,8 @@ class Packs:
             self._drop(layer)
             return None
         shape.uses += 1
+        if shape.uses == shape.news:
+            self.tell(shape)
         packed, arguments, _ = shape.ready
         return layer.kind.run(input, packed, bias, *arguments)
 
@@ -548,6 +554,11 @@ class Packs:
 
     # ---- What came of it ----
 
+    def tell(self, shape):
+        """A shape, of a layer or a region, has been used so often that it is told: a server's end may come unseen."""
+        shape.news += min(3 * shape.news, MOST_NEWS)
+        self.changed()
+
     def calls(self):
         """How many were answered by a packed weight, once that was settled."""
         return self._past_calls + sum(shape.uses for shape in self.shapes()) + (self.regions.fused_calls if self.regions else 0)
@@ -565,6 +576,6 @@ class Packs:
         """All that are known of layers that are there."""
         return [shape for layer in list(self._layers.values()) for shape in layer.distinct()]
 
-    def most_bytes(self):
-        """That packed weights took at one time."""
-        return self._budget.most
+    def memory(self):
+        """The budget, as it stands."""
+        return self._budget

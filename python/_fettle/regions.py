@@ -28,7 +28,7 @@ MOST_SHAPES = 16        # of one region
 MOST_TRIES = 3
 MOST_HELD = 30         # times that a weight's memory is found to be held by others
 MOST_PROGRAMS = 4      # of one region at a time
-WASTE, MOST_WASTE = 16, 4  # as of a layer's packings
+WASTE, MOST_WASTE, NEWS = 16, 4, 16  # as of a layer's packings
 OUTSIDE, PLAIN, PACKED = 0, 1, 2
 SIMPLE = (type(None), bool, int, float, str)
 
@@ -51,10 +51,11 @@ class Way:
 class Shape:
     """What is known of a region for one shape of its inputs. `chosen`: the way that it goes from here on."""
 
-    __slots__ = ("seen", "tries", "ready", "ways", "trusted", "chosen", "closed", "strides", "rounds", "plain_ns", "uses")
+    __slots__ = ("seen", "tries", "ready", "ways", "trusted", "chosen", "closed", "strides", "rounds", "plain_ns", "uses",
+                 "news")
 
     def __init__(self, ways):
-        self.tries, self.rounds, self.uses, self.ways = 0, 0, 0, ways
+        self.tries, self.rounds, self.uses, self.ways, self.news = 0, 0, 0, ways, NEWS
         self.seen = self.ready = self.closed = False
         self.strides = self.plain_ns = self.chosen = None
         self.trusted = None  # a way that was found to be the fastest before, which is only checked
@@ -348,6 +349,8 @@ class Regions:
         """A call that went this way began at `start`."""
         if shape.chosen is way:
             shape.uses += 1
+            if shape.uses == shape.news:
+                self._packs.tell(shape)
             return
         taken = time.perf_counter_ns() - start
         with self._packs.lock:

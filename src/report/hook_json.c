@@ -77,6 +77,8 @@ static const struct member {
 	{ "shapes_packed", copy_count },
 	{ "shapes_never_back", copy_count },
 	{ "packed_bytes", copy_count },
+	{ "packed_bytes_allowed", copy_count }, /* null: the plan has no limit */
+	{ "packings_without_room", copy_count },
 	{ "packed_calls", copy_count },
 	{ "won_s", copy_number },
 	{ "precision", copy_text },

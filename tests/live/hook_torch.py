@@ -313,6 +313,20 @@ if __name__ == "__main__":
         self.assertEqual(said.count("its end was not seen"), 2 * cpus)
         self.assertIn("weights of 2 of 2 layers packed", said)
 
+    def test_a_server_that_ends_by_a_signal_has_told_what_was_used(self):
+        told, said = self.reported("work(times=300)\nos.kill(os.getpid(), 15)\n", "--memory-limit", "1G", code=143)
+        process = told[0][0]
+        self.assertFalse(process["ended"])
+        self.assertTrue(2 * 256 <= process["packed_calls"] <= 600, process)
+        self.assertEqual((process["packed_bytes_allowed"], process["packings_without_room"]), (1 << 28, 0))
+
+    def test_layers_without_room_for_their_weights_are_told(self):
+        told, said = self.reported("model = torch.nn.Sequential(*(torch.nn.Linear(64, 64) for _ in range(8))).eval()\nwork()\n",
+                                   "--memory-limit", "256K")
+        process = told[0][0]
+        self.assertEqual((process["layers_packed"], process["packings_without_room"], process["packed_bytes_allowed"]), (4, 4, 1 << 16))
+        self.assertIn("weights of 4 of 8 layers packed, 0 MiB; 4 packings found no room (0 MiB allowed)", said)
+
     def test_what_costs_a_program_speed_is_noticed(self):
         told, said = self.reported(NOTICED)
         process = told[0][0]

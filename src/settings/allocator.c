@@ -412,23 +412,12 @@ static int allocator_check(const struct settings_input *in)
 	return add_warnings(in, choice.allocator);
 }
 
-static int allocator_left_out(const struct settings_input *in)
-{
-	const enum allocator asked = in->workload->request.allocator;
-
-	return asked == ALLOCATOR_AUTO
-		       ? 0
-		       : plan_note(&in->plan->warnings, "allocator", "--no allocator",
-				   "--allocator %s has no effect: --no allocator was given", allocator_words[asked]);
-}
-
 const struct setting_family family_allocator = {
 	.name = "allocator",
 	.rules = rules,
 	.rule_count = ARRAY_SIZE(rules),
 	.check = allocator_check,
 	.refuse = allocator_refuse,
-	.left_out = allocator_left_out,
 };
 
 /* ---- Its place in LD_PRELOAD ---- */

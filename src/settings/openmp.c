@@ -101,11 +101,13 @@ static const struct setting_rule rules[] = {
 	  .why = "what threads do between parallel regions: sleep, or spin and start faster (--wait; OpenMP 5.2, "
 		 "21.1.9)",
 	  .risk = "active: idle threads take the CPU from others; passive: each region begins with a wake-up",
+	  .option = "wait",
 	  .asked = true },
 	{ .name = "GOMP_SPINCOUNT",
 	  .applies = openmp_spincount_applies,
 	  .value = openmp_spincount_value,
 	  .why = "GNU's measure of the same, which it prefers to OMP_WAIT_POLICY (libgomp manual, GOMP_SPINCOUNT)",
+	  .option = "wait",
 	  .asked = true },
 	{ .name = "KMP_BLOCKTIME",
 	  .applies = openmp_blocktime_applies,
@@ -113,12 +115,14 @@ static const struct setting_rule rules[] = {
 	  .why = "milliseconds of spinning before a thread sleeps, which this runtime prefers to OMP_WAIT_POLICY; "
 		 "200 by default (guide, Intel OpenMP)",
 	  .explain = openmp_blocktime_explain,
+	  .option = "wait",
 	  .asked = true },
 	{ .name = "OMP_SCHEDULE",
 	  .applies = openmp_schedule_applies,
 	  .value = openmp_schedule_value,
 	  .why = "equal shares for each thread; reaches only loops compiled with schedule(runtime) (guide, GNU OpenMP; "
 		 "OpenMP 5.2, 21.1.1)",
+	  .option = "schedule",
 	  .asked = true },
 	{ .name = "OMP_THREAD_LIMIT",
 	  .applies = limit_applies,

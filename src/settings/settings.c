@@ -263,12 +263,39 @@ static int add_rule(const struct setting_family *family, const struct setting_ru
 	return 0;
 }
 
+/* --no leaves an option nothing to do: not in silence. */
+static int warn_left_out(const struct setting_family *family, const struct settings_input *in)
+{
+	const char *said = NULL;
+
+	for (size_t i = 0; i < family->rule_count; i++) {
+		const struct setting_rule *rule = &family->rules[i];
+
+		if (!rule->option || (said && strcmp(said, rule->option) == 0))
+			continue;
+		if (rule->by_option ? !rule->by_option(in) : !rule->asked || !rule_applies(rule, in, 0))
+			continue;
+		said = rule->option;
+		if (plan_note(&in->plan->warnings, family->name, NULL, "--%s has no effect: --no %s was given", said,
+			      family->name) < 0)
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+static int leave_out(const struct setting_family *family, const struct settings_input *in)
+{
+	const int r = family->left_out ? family->left_out(in) : 0;
+
+	return r < 0 ? r : warn_left_out(family, in);
+}
+
 static int add_families(const struct settings_input *in, struct settings *settings)
 {
 	const struct wishes *wishes = &in->workload->wishes;
 
 	for (const struct setting_family *const *f = setting_families; *f; f++) {
-		if (wishes_without(wishes, (*f)->name) && (*f)->left_out && (*f)->left_out(in) < 0)
+		if (wishes_without(wishes, (*f)->name) && leave_out(*f, in) < 0)
 			return -ENOMEM;
 	}
 	for (const struct setting_family *const *f = setting_families; *f; f++) {

@@ -26,6 +26,7 @@ class Notices:
     def forget(self):
         """In a child: what the parent did is said there."""
         self._threads = None
+        self._engine.primitives.forget()
 
     # ---- Who sets the number of threads ----
 
@@ -84,4 +85,7 @@ class Notices:
                          "torch.inference_mode() would save is in docs/pytorch.md" % self._engine.graded)
         if not self._torch._C._get_mkldnn_enabled():
             lines.append("oneDNN is switched off (torch.backends.mkldnn.enabled)")
+        primitives = self._engine.primitives.notice()
+        if primitives:
+            lines.append(primitives)
         return lines

@@ -17,7 +17,7 @@ import threading
 import time
 import weakref
 
-from _fettle import layers, regions, watch
+from _fettle import layers, primitives, regions, watch
 
 ROUNDS = 3             # timed calls
 GAIN = 0.97            # packed must take no more than this part of the plain time
@@ -154,6 +154,7 @@ class Packs:
         self.graded = 0   # calls in evaluation with gradients on
         self.item_bytes = 8  # of a packed weight's value at most
         self.differs = 0.0  # the most that packed was from plain, of the largest value
+        self.primitives = primitives.Primitives()
         self.changed = lambda: None  # called when something was found out of a layer
 
     def _unlock(self):
@@ -380,6 +381,8 @@ class Packs:
             self._leave(layer, why)
             return None
         exact = input.shape, input.stride()
+        if layer.kind.images:
+            self.primitives.saw(module, input.shape)
         alike = layer.kind.alike(input, weight)
         shape = None if alike is None else layer.shapes.get(alike)
         if shape is not None:

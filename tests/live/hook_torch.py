@@ -327,6 +327,14 @@ if __name__ == "__main__":
         self.assertEqual((process["layers_packed"], process["packings_without_room"], process["packed_bytes_allowed"]), (4, 4, 1 << 16))
         self.assertIn("weights of 4 of 8 layers packed, 0 MiB; 4 packings found no room (0 MiB allowed)", said)
 
+    def test_more_shapes_than_onednn_keeps_primitives_are_noticed_where_they_come_back(self):
+        text = ("conv = torch.nn.Conv2d(2, 2, 3).eval()\nwith torch.no_grad():\n    for _ in range({times}):\n"
+                "        for width in range(5, {sizes}):\n            conv(torch.ones(1, 2, 5, width))\n")
+        for sizes, times, capacity, noticed in ((250, 2, 200, True), (250, 1, 200, False), (190, 3, 200, False), (250, 2, 400, False)):
+            told, _ = self.reported(text.format(sizes=sizes, times=times), "--onednn-cache", str(capacity))
+            notices = told[0][0]["notices"]
+            self.assertEqual([notice.startswith("convolutions of more than 200 shapes") for notice in notices], [True] * noticed)
+
     def test_what_costs_a_program_speed_is_noticed(self):
         told, said = self.reported(NOTICED)
         process = told[0][0]

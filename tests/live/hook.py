@@ -80,7 +80,8 @@ class Hook(unittest.TestCase):
         """(bare, under fettle)"""
         variables = more.pop("variables", {})
         options = more.pop("options", ())
-        environment = common.untuned(XDG_CACHE_HOME=str(self.folder / "cache"), TMPDIR=str(self.folder), PATH=os.environ["PATH"]) | variables
+        environment = common.untuned(XDG_CACHE_HOME=str(self.folder / "cache"), TMPDIR=str(self.folder),
+                                     PATH=os.environ["PATH"]) | variables
         ways = ([], [str(FETTLE), "run", "-q", "--no", "preload", *options, "--"])
         return [subprocess.run([*way, *words], env=environment, capture_output=True, text=True, timeout=60, **more)
                 for way in ways]

@@ -8,9 +8,9 @@
 #include "base/cleanup.h"
 #include "base/cpulist.h"
 #include "base/err.h"
-#include "cli/decide.h"
-#include "cli/options.h"
-#include "cli/plan_document.h"
+#include "joint/decide.h"
+#include "joint/options.h"
+#include "joint/plan_document.h"
 #include "machine/machine.h"
 #include "plan/plan.h"
 

@@ -9,7 +9,7 @@
 #include "cli/inspect_text.h"
 #include "cli/inspect_window.h"
 #include "cli/output.h"
-#include "cli/plan_document.h"
+#include "joint/plan_document.h"
 #include "machine/machine.h"
 #include "observe/find.h"
 #include "observe/observation.h"

@@ -8,9 +8,9 @@
 #include "base/quote.h"
 #include "base/text.h"
 #include "cli/command.h"
-#include "cli/decide.h"
-#include "cli/ipexrun.h"
 #include "cli/output.h"
+#include "joint/decide.h"
+#include "joint/ipexrun.h"
 #include "machine/machine.h"
 #include "target/search.h"
 

@@ -4,7 +4,7 @@
 #include "base/cleanup.h"
 #include "base/text.h"
 #include "cli/colour.h"
-#include "cli/option.h"
+#include "joint/option.h"
 #include "machine/host.h"
 #include "machine/machine.h"
 #include "machine/may.h"

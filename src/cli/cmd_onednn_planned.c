@@ -7,11 +7,11 @@
 #include "base/err.h"
 #include "base/text.h"
 #include "cli/cmd_onednn.h"
-#include "cli/decide.h"
 #include "cli/onednn_speak.h"
 #include "cli/onednn_tell.h"
 #include "cli/output.h"
 #include "cli/supervise.h"
+#include "joint/decide.h"
 #include "onednn/profile.h"
 #include "onednn/split.h"
 

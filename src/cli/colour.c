@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/colour.h"
 
-#include "cli/options.h"
+#include "joint/options.h"
 
 #include <stdlib.h>
 #include <string.h>

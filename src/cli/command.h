@@ -5,22 +5,12 @@
  */
 #pragma once
 
-#include "cli/options.h"
+#include "joint/exit_code.h"
+#include "joint/options.h"
 
 struct err;
 struct run_tap;
 struct text;
-
-enum exit_code {
-	EXIT_OK = 0,
-	EXIT_FAILED = 1,
-	EXIT_USAGE = 2,
-	EXIT_DIFFERS = 3, /* --require: it is not as it should be */
-	EXIT_OWN = 125,   /* run: fettle itself failed, not the program */
-	EXIT_NOT_EXECUTABLE = 126,
-	EXIT_NOT_FOUND = 127,
-	EXIT_SIGNAL = 128,
-};
 
 struct invocation {
 	const struct command *command;

@@ -4,8 +4,8 @@
 #include "base/cleanup.h"
 #include "base/text.h"
 #include "cli/colour.h"
-#include "cli/option.h"
 #include "cli/plan_text.h"
+#include "joint/option.h"
 #include "report/doctor.h"
 
 #include <string.h>

@@ -7,8 +7,8 @@
 #include "base/shown.h"
 #include "base/text.h"
 #include "cli/colour.h"
-#include "cli/option.h"
 #include "cli/plan_text.h"
+#include "joint/option.h"
 #include "observe/observation.h"
 #include "report/findings.h"
 

@@ -3,8 +3,8 @@
 #include "base/err.h"
 #include "base/text.h"
 #include "cli/command.h"
-#include "cli/layers.h"
 #include "cli/output.h"
+#include "joint/layers.h"
 
 #include <errno.h>
 #include <string.h>

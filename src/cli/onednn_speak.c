@@ -5,9 +5,9 @@
 #include "base/environ.h"
 #include "base/err.h"
 #include "base/parse.h"
-#include "cli/decide.h"
-#include "cli/options.h"
 #include "cli/output.h"
+#include "joint/decide.h"
+#include "joint/options.h"
 #include "machine/host.h"
 #include "machine/machine.h"
 

@@ -9,7 +9,7 @@
 #include "cli/onednn_text.h"
 #include "cli/output.h"
 #include "cli/peak.h"
-#include "cli/profile.h"
+#include "joint/profile.h"
 #include "onednn/advice.h"
 
 #include <stdlib.h>

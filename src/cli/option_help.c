@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/text.h"
-#include "cli/option.h"
+#include "joint/option.h"
 
 #include <string.h>
 

@@ -7,7 +7,7 @@
 #include "base/record.h"
 #include "base/text.h"
 #include "cli/colour.h"
-#include "cli/option.h"
+#include "joint/option.h"
 #include "machine/machine.h"
 #include "plan/plan.h"
 #include "settings/settings.h"

@@ -3,10 +3,10 @@
 #include "base/cleanup.h"
 #include "base/err.h"
 #include "base/json.h"
-#include "cli/layers.h"
-#include "cli/options.h"
 #include "cli/output.h"
-#include "cli/profile.h"
+#include "joint/layers.h"
+#include "joint/options.h"
+#include "joint/profile.h"
 
 #include <string.h>
 #include <sys/stat.h>

@@ -4,9 +4,9 @@
 #include "base/environ.h"
 #include "base/err.h"
 #include "cli/command.h"
-#include "cli/decide.h"
-#include "cli/plan_document.h"
 #include "cli/prove_session.h"
+#include "joint/decide.h"
+#include "joint/plan_document.h"
 #include "machine/machine.h"
 
 #include <string.h>

@@ -4,10 +4,10 @@
 #include "base/cleanup.h"
 #include "base/err.h"
 #include "base/keep.h"
-#include "cli/cache_folder.h"
 #include "cli/command.h"
-#include "cli/plan_document.h"
 #include "cli/prove_session.h"
+#include "joint/cache_folder.h"
+#include "joint/plan_document.h"
 #include "machine/machine.h"
 
 #include <string.h>

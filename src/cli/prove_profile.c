@@ -4,9 +4,9 @@
 #include "base/err.h"
 #include "cli/command.h"
 #include "cli/output.h"
-#include "cli/profile.h"
 #include "cli/prove_kept.h"
 #include "cli/prove_session.h"
+#include "joint/profile.h"
 
 #include <string.h>
 

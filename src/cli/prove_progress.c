@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/prove_progress.h"
 
-#include "cli/options.h"
 #include "cli/prove_session.h"
+#include "joint/options.h"
 
 #include <math.h>
 #include <stdio.h>

@@ -3,8 +3,8 @@
 
 #include "base/cleanup.h"
 #include "cli/colour.h"
-#include "cli/option.h"
 #include "cli/plan_text.h"
+#include "joint/option.h"
 #include "prove/result.h"
 
 enum { ADVICE_WIDTH = 31, WORKLOAD_WIDTH = 11, INDENT = ADVICE_WIDTH + WORKLOAD_WIDTH };

@@ -7,9 +7,9 @@
 #include "base/record.h"
 #include "base/text.h"
 #include "base/words.h"
-#include "cli/options.h"
 #include "cli/output.h"
 #include "cli/start.h"
+#include "joint/options.h"
 #include "plan/plan.h"
 #include "report/hook_json.h"
 

@@ -3,7 +3,7 @@
 
 #include "base/cleanup.h"
 #include "base/err.h"
-#include "cli/options.h"
+#include "joint/options.h"
 #include "launch/supervise.h"
 #include "plan/plan.h"
 

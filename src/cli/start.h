@@ -4,7 +4,7 @@
  */
 #pragma once
 
-#include "cli/decide.h"
+#include "joint/decide.h"
 #include "launch/supervise.h"
 
 #include <jansson.h>

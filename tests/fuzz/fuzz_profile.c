@@ -3,10 +3,10 @@
 #include "fuzz.h"
 
 #include "base/err.h"
-#include "cli/layers.h"
-#include "cli/options.h"
-#include "cli/profile.h"
-#include "cli/profile_lines.h"
+#include "joint/layers.h"
+#include "joint/options.h"
+#include "joint/profile.h"
+#include "joint/profile_lines.h"
 
 #include <stdio.h>
 #include <sys/mman.h>

@@ -5,6 +5,7 @@
 set -u
 build=${1:?"usage: purity.sh <build folder>"}
 objects=$build/src/libfettle-core.a.p
+joint=$build/src/joint/libfettle-joint.a.p
 
 # Each name also counts with the C library's other spellings: __open_2, fopen64, __printf_chk, __isoc99_sscanf.
 prints='v?printf|puts|putchar|putc|perror|stdout|stderr|exit|quick_exit|abort|v?errx?|v?warnx?|error'
@@ -27,10 +28,10 @@ undefined()
 
 none=1
 wrong=
-for object in "$objects"/*.c.o; do
-	[ -e "$object" ] || break
+for object in "$objects"/*.c.o "$joint"/*.c.o; do
+	[ -e "$object" ] || continue
 	none=0
-	case ${object##*/} in
+	case ${object#"$objects/"} in
 	plan_* | settings_* | emit_* | svg_* | report_* | onednn_* | prove_*) found=$(undefined "$prints|$files|$clock|$state" "$object") ;;
 	*) found=$(undefined "$prints" "$object") ;;
 	esac

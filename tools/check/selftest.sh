@@ -13,13 +13,14 @@ trap 'rm -rf "$top"' EXIT
 fresh_tree()
 {
 	tree=$(mktemp -d "$top/XXXXXX") build=$tree/build
-	mkdir -p "$tree"/{src/{base,plan,cli},agent,include,tools,build/src/libfettle-core.a.p}
+	mkdir -p "$tree"/{src/{base,plan,joint,cli},agent,include,tools,build/src/{libfettle-core.a.p,joint/libfettle-joint.a.p}}
 	cp -r "$here" "$tree/tools/check"
 	cp "$here"/../../.clang-format "$here"/../../.clang-tidy "$tree"
 	put src/base/err.h <<<'#pragma once'
 	put src/base/record.h <<<'#pragma once'
 	put src/plan/plan.h <<<$'#pragma once\nint plan_twice(int n);'
 	put src/plan/plan.c <<<$'#include "plan/plan.h"\n\nint plan_twice(int n)\n{\n\treturn 2 * n;\n}'
+	put src/joint/ask.c <<<$'int ask(int n);\nint ask(int n)\n{\n\treturn n;\n}'
 	put src/cli/main.c <<<$'#include "plan/plan.h"\n\nint main(void)\n{\n\treturn plan_twice(0);\n}'
 	put agent/agent.c <<<$'#include "base/record.h"\n\n#include <stddef.h>'
 }
@@ -35,12 +36,13 @@ put()
 compile()
 {
 	local file
-	for file in plan/plan cli/main; do
+	for file in plan/plan joint/ask cli/main; do
 		cc -I"$tree/src" -c "$tree/src/$file.c" -o "$build/src/libfettle-core.a.p/${file/\//_}.c.o" || return
 		printf '{ "directory": "%s",\n  "file": "%s",\n  "command": "cc -I%s/src -c %s" },\n' \
 			"$build" "$tree/src/$file.c" "$tree" "$tree/src/$file.c"
 	done >"$build/commands"
 	mv "$build/src/libfettle-core.a.p/cli_main.c.o" "$build"
+	mv "$build/src/libfettle-core.a.p/joint_ask.c.o" "$build/src/joint/libfettle-joint.a.p/ask.c.o"
 	{
 		echo '['
 		sed '$ s/,$//' "$build/commands"
@@ -96,6 +98,9 @@ verdict 1 purity "a plan that reads the environment"
 fresh_tree
 put src/plan/plan.c <<<$'#include <stdio.h>\nint plan_twice(int n);\nint plan_twice(int n)\n{\n\tprintf("%d", n);\n\treturn n;\n}'
 verdict 1 purity "a plan that prints"
+fresh_tree
+put src/joint/ask.c <<<$'#include <stdio.h>\nint ask(int n);\nint ask(int n)\n{\n\tprintf("%d", n);\n\treturn n;\n}'
+verdict 1 purity "options that print where they are read"
 fresh_tree
 put src/plan/plan.c <<<$'#include <time.h>\nint plan_twice(int n);\nint plan_twice(int n)\n{\n\treturn n * (int)time(NULL);\n}'
 verdict 1 purity "a plan that looks at the clock"

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "cli/seen.h"
+#include "joint/seen.h"
 
 #include "base/cleanup.h"
 #include "base/err.h"
-#include "cli/decide.h"
+#include "joint/decide.h"
 #include "settings/rule.h"
 #include "settings/user.h"
 #include "target/target.h"

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "cli/layers.h"
+#include "joint/layers.h"
 
 #include "base/array.h"
 #include "base/cleanup.h"
 #include "base/err.h"
 #include "base/text.h"
-#include "cli/options.h"
-#include "cli/profile.h"
-#include "cli/purpose.h"
+#include "joint/options.h"
+#include "joint/profile.h"
+#include "joint/purpose.h"
 #include "plan/plan.h"
 
 #include <stdarg.h>

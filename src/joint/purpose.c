@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "cli/purpose.h"
+#include "joint/purpose.h"
 
 #include "base/cleanup.h"
-#include "cli/layers.h"
-#include "cli/option.h"
-#include "cli/profile.h"
+#include "joint/layers.h"
+#include "joint/option.h"
+#include "joint/profile.h"
 
 #include <errno.h>
 

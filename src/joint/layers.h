@@ -6,7 +6,7 @@
  */
 #pragma once
 
-#include "cli/option.h"
+#include "joint/option.h"
 
 struct err;
 struct options;

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "cli/allocator_facts.h"
+#include "joint/allocator_facts.h"
 
 #include "base/cleanup.h"
 #include "base/err.h"
 #include "base/sysroot.h"
-#include "cli/decide.h"
-#include "cli/framework_facts.h"
+#include "joint/decide.h"
+#include "joint/framework_facts.h"
 #include "machine/machine.h"
 #include "target/malloc_thresholds.h"
 #include "target/target.h"

@@ -5,9 +5,9 @@
  */
 #pragma once
 
-#include "cli/ipexrun.h"
-#include "cli/option.h"
 #include "emit/emit.h"
+#include "joint/ipexrun.h"
+#include "joint/option.h"
 #include "machine/narrow.h"
 #include "plan/workload.h"
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "cli/option.h"
+#include "joint/option.h"
 
 #include "base/array.h"
 #include "base/cleanup.h"

@@ -3,7 +3,7 @@
 #include "base/cleanup.h"
 #include "base/err.h"
 #include "base/text.h"
-#include "cli/profile.h"
+#include "joint/profile.h"
 
 #include <string.h>
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "cli/framework_facts.h"
+#include "joint/framework_facts.h"
 
 #include "base/cleanup.h"
 #include "base/err.h"
-#include "cli/decide.h"
-#include "cli/seen.h"
+#include "joint/decide.h"
+#include "joint/seen.h"
 #include "target/framework.h"
 #include "target/python.h"
 #include "target/target.h"

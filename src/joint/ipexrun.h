@@ -7,7 +7,7 @@
 #pragma once
 
 #include "base/words.h"
-#include "cli/option.h"
+#include "joint/option.h"
 #include "plan/request.h"
 
 #include <stdbool.h>

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "cli/hook_facts.h"
+#include "joint/hook_facts.h"
 
 #include "base/cleanup.h"
 #include "base/err.h"
 #include "base/installed.h"
-#include "cli/decide.h"
-#include "cli/framework_facts.h"
-#include "cli/options.h"
+#include "joint/decide.h"
+#include "joint/framework_facts.h"
+#include "joint/options.h"
 #include "machine/host.h"
 #include "machine/machine.h"
 #include "settings/pytorch.h"

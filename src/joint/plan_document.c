@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "cli/plan_document.h"
+#include "joint/plan_document.h"
 
 #include "base/cleanup.h"
 #include "base/err.h"

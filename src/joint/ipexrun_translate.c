@@ -3,13 +3,13 @@
  * What the other launchers' words mean. Where the original's code and its documentation differ, the documentation is
  * kept; what a script was never refused for is not refused here.
  */
-#include "cli/ipexrun.h"
+#include "joint/ipexrun.h"
 
 #include "base/cleanup.h"
 #include "base/cpulist.h"
 #include "base/err.h"
 #include "base/parse.h"
-#include "cli/options.h"
+#include "joint/options.h"
 
 #include <stdarg.h>
 #include <stdio.h>

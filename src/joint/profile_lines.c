@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "cli/profile_lines.h"
+#include "joint/profile_lines.h"
 
 #include <stdbool.h>
 #include <stddef.h>

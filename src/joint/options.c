@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "cli/options.h"
+#include "joint/options.h"
 
 #include "base/cleanup.h"
-#include "cli/layers.h"
+#include "joint/layers.h"
 
 #define AT(field)                offsetof(struct options, field)
 #define TABLE(name, title, rows) const struct option_table name = { title, rows, ARRAY_SIZE(rows) }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "cli/agent_path.h"
+#include "joint/agent_path.h"
 
 #include "base/installed.h"
 

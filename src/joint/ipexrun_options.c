@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "cli/ipexrun.h"
+#include "joint/ipexrun.h"
 
 #include "base/cleanup.h"
-#include "cli/options.h"
+#include "joint/options.h"
 
 #include <stddef.h>
 

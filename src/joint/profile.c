@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "cli/profile.h"
+#include "joint/profile.h"
 
 #include "base/cleanup.h"
 #include "base/err.h"
 #include "base/nearest.h"
 #include "base/text.h"
-#include "cli/layers.h"
-#include "cli/options.h"
-#include "cli/profile_lines.h"
+#include "joint/layers.h"
+#include "joint/options.h"
+#include "joint/profile_lines.h"
 #include "settings/user.h"
 
 #include <stdio.h>

@@ -148,6 +148,7 @@ class Packs:
         self.stopped = False
         self.here = regions.Here()
         self.regions = None  # regions.Regions, where channels may stay last
+        self.pools = None    # pools.Pools, the same
         self.lock = threading.RLock()  # of all state but that of a call with a packed weight
         os.register_at_fork(after_in_child=self._unlock)
         self.met, self.packed, self.alone, self.won_ns, self._past_calls = 0, 0, {}, 0, 0
@@ -569,7 +570,7 @@ class Packs:
     def won(self):
         """Nanoseconds, if each call took what was measured."""
         own = sum(shape.won_ns() for shape in self.shapes())
-        return self.won_ns + own + (self.regions.won() if self.regions is not None else 0)
+        return self.won_ns + own + sum(others.won() for others in (self.regions, self.pools) if others is not None)
 
     def regions_differ(self):
         """As `differs`, of what leaves a region."""

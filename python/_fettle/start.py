@@ -4,7 +4,7 @@ import atexit
 import os
 import sys
 
-from _fettle import account, graft, layers, memory, notices, packs, precision, regions, slot, verdicts
+from _fettle import account, graft, layers, memory, notices, packs, pools, precision, regions, slot, verdicts
 
 ENGINE = None  # packs.Packs, where weights are packed
 OLDEST = (2, 4)  # the operators and the questions that packs.py asks are as in TorchInductor since then
@@ -61,6 +61,7 @@ def begin(torch, decisions):
         engine.regions = regions.Regions(torch, engine, last == "on", fuse, torch.compiler.is_compiling)
         if numbers:
             engine.regions.margins = {**engine.margins, torch.float32: precision.REGION_MARGIN}
+        engine.pools = pools.make(torch, engine, last == "on")
     ENGINE = engine
     tell(torch, engine, known, numbers, "says" in decisions)
 

@@ -21,6 +21,7 @@ from torch.nn import functional as F
 
 import hook_fuses  # noqa: F401 - more cases
 import hook_images  # noqa: F401 - and more
+import hook_training  # noqa: F401 - and those that train
 from hook_case import CALLS, CASES, calls, case, image
 
 # ---- Kinds of layers: name, what makes it, shape of its input, is it to be packed? ----

@@ -162,6 +162,22 @@ with torch.no_grad():
         model(torch.ones(2, 16, 10, 10) * 0.7)
 """
 
+POOLS = """
+import sys, torch
+F, engine = torch.nn.functional, sys.modules["_fettle.start"].ENGINE
+def used(f, *shape, learns=True):
+    before = engine.pools.calls()
+    for _ in range(4):
+        y = f(torch.randn(*shape, requires_grad=learns))
+    return engine.pools.calls() - before
+print([used(lambda x: F.max_pool2d(x, 2), 4, 16, 32, 32), used(torch.nn.MaxPool2d(3, 2, 1), 4, 16, 32, 32, learns=False),
+       used(lambda x: F.adaptive_max_pool2d(x, 3), 4, 16, 32, 32), used(lambda x: F.max_pool1d(x, 2), 4, 16, 1024),
+       used(lambda x: F.max_pool2d(x, 2, return_indices=True), 4, 16, 32, 32)])
+print([used(lambda x: F.max_pool2d(x, 2), 4, 15, 32, 32), used(lambda x: F.max_pool2d(x, 2), 4, 16, 16, 16),
+       used(lambda x: F.max_pool2d(x[..., 1:], 2), 4, 16, 33, 32), used(lambda x: F.max_pool2d(x, [2, 2]), 4, 16, 32, 32),
+       used(lambda x: F.max_pool1d(x, 2), 4, 16, 1024, learns=False)])
+"""
+
 
 @unittest.skipUnless(PYTHON, "FETTLE_TEST_PYTHON names no Python with PyTorch")
 class Torch(unittest.TestCase):
@@ -182,7 +198,7 @@ class Torch(unittest.TestCase):
         bare = self.run_python(cases, str(self.folder / "bare"))
         self.assertEqual(bare.returncode, 0, bare.stderr)
         for way, options, names in (("on", ["--prepack", "on", "--channels-last", "on"], []),
-                                    ("auto", ["--prepack", "auto", "--channels-last", "auto"], ["__main__", "hook_images"]),
+                                    ("auto", ["--prepack", "auto", "--channels-last", "auto"], ["__main__", "hook_images", "hook_training"]),
                                     ("fused", ["--prepack", "on", "--channels-last", "on", "--fuse", "on"], FUSED),
                                     ("auto fused", ["--fuse", "on"], ["hook_fuses"])):
             ours = self.run_python(cases, str(self.folder / way), *names, way=options)
@@ -204,6 +220,12 @@ class Torch(unittest.TestCase):
         said = self.run_python("-W", "ignore", str(HERE / "hook_lists.py"), str(FETTLE.parents[2] / "python"))
         self.assertEqual((said.returncode, said.stderr), (0, ""))
         self.assertRegex(said.stdout, r"\A\d+ looked at\n\Z")
+
+    def test_max_pooling_has_channels_last_where_there_are_enough_of_them(self):
+        done = self.run_python("-c", POOLS, way=["--prepack", "on", "--channels-last", "on"])
+        self.assertEqual((done.returncode, done.stdout, done.stderr), (0, "[2, 2, 2, 2, 2]\n[0, 0, 0, 0, 0]\n", ""))
+        done = self.run_python("-c", "import sys, torch\nprint(sys.modules['_fettle.start'].ENGINE.pools)", way=["--channels-last", "off"])
+        self.assertEqual((done.stdout, done.stderr), ("None\n", ""))
 
     def test_exact_is_bitwise_the_bare_result(self):
         text = ("import torch\ntorch.manual_seed(0)\nm = torch.nn.Linear(300, 300).eval()\nx = torch.randn(7, 300)\n"

@@ -13,6 +13,12 @@ def begin_torch(torch, decisions):
     start.begin(torch, decisions)
 
 
+def begin_later(module):
+    """A module has just been imported that may have layers, too; it has imported torch."""
+    from _fettle import start
+    start.begin_later(module)
+
+
 def begin_subprocess(subprocess, with_hook):
     """subprocess has just been imported: have children that get a copy of our environment get all of it."""
     from _fettle import children

@@ -15,6 +15,7 @@ class Linear:
     the weight is used as it is for any other; only for one row it is another, and that is the slower one there too.
     """
 
+    home = "torch.nn"
     classes = ("Linear",)
     images = False
     method = "forward"
@@ -24,6 +25,11 @@ class Linear:
 
     def __init__(self, ops):
         self._pack, self.run = ops._reorder_linear_weight.default, ops._linear_pointwise.default
+
+    @staticmethod
+    def knows(method):
+        """Is the class's method the one that this was written for?"""
+        return True
 
     @staticmethod
     def wrap(visit, compiling):
@@ -62,11 +68,47 @@ class Linear:
         return ("none", [], "")
 
 
+class Crosswise(Linear):
+    """transformers' Conv1D, of GPT-2 and its like: a linear layer whose weight lies as (inputs, outputs)."""
+
+    home = "transformers.pytorch_utils"
+    classes = ("Conv1D",)
+    attributes = ("nf",)
+    NAMES = {"size", "nf", "torch", "addmm", "bias", "view", "weight"}  # in the only method that we know
+
+    @staticmethod
+    def knows(method):
+        return set(method.__code__.co_names) == Crosswise.NAMES
+
+    @staticmethod
+    def wrap(visit, compiling):
+        def make(original):
+            def forward(self, x):
+                output = None if compiling() else visit(self, x, original)
+                return original(self, x) if output is None else output
+            return forward
+        return make
+
+    @staticmethod
+    def geometry(module):
+        weight, bias = module._parameters["weight"], module._parameters["bias"]
+        return () if bias is not None and weight.dim() == 2 and (module.nf,) == weight.shape[1:] == bias.shape else None
+
+    @staticmethod
+    def alike(input, weight):
+        return Linear.alike(input, weight.t())
+
+    def pack(self, weight, geometry, input):
+        return super().pack(weight.t().contiguous(), geometry, input)
+
+
 class Convolution:
     """Conv1d, Conv2d and Conv3d with zeros for padding."""
 
+    home = "torch.nn"
     classes = ("Conv1d", "Conv2d", "Conv3d")
     images = True
+    knows = staticmethod(Linear.knows)
     method = "_conv_forward"
     attributes = ("padding", "stride", "dilation", "groups", "padding_mode")
     shares = False
@@ -149,7 +191,7 @@ class Transposed(Convolution):
                 module.groups)
 
 
-KINDS = (Linear, Convolution, Transposed)
+KINDS = (Linear, Convolution, Transposed, Crosswise)
 
 
 def reader(kind):

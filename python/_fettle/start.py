@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """What is done once `import torch` has run: the methods of layers are replaced, and nothing else."""
 import atexit
+import functools
 import os
 import sys
 
 from _fettle import account, graft, layers, memory, notices, packs, pools, precision, regions, slot, verdicts
 
 ENGINE = None  # packs.Packs, where weights are packed
+LATER = {}     # name of a module that is still to come: what puts our method into its classes
 OLDEST = (2, 4)  # the operators and the questions that packs.py asks are as in TorchInductor since then
 
 
@@ -51,10 +53,11 @@ def begin(torch, decisions):
         engine.margins[torch.float32], engine.item_bytes = precision.MARGIN, torch.bfloat16.itemsize
     for row in layers.KINDS:
         kind = (precision.lowered(row, torch, numbers) if numbers else row)(torch.ops.mkldnn)
-        make = kind.wrap(engine.visitor(kind), torch.compiler.is_compiling)
-        for name in kind.classes:
-            owner = getattr(torch.nn, name)
-            graft.onto(owner, kind.method, make)
+        put = functools.partial(put_in, kind, kind.wrap(engine.visitor(kind), torch.compiler.is_compiling))
+        if kind.home == "torch.nn":
+            put(torch.nn)
+        else:
+            LATER[kind.home] = put
     last = decisions.get("channels-last")
     if last in ("auto", "on"):
         fuse = decisions.get("fuse") == "on"
@@ -64,6 +67,20 @@ def begin(torch, decisions):
         engine.pools = pools.make(torch, engine, last == "on")
     ENGINE = engine
     tell(torch, engine, known, numbers, "says" in decisions)
+
+
+def begin_later(module):
+    put = LATER.pop(module.__name__, None)
+    if put:
+        put(module)
+
+
+def put_in(kind, make, home):
+    """Replace the method of a kind's classes, where the module `home` has them."""
+    for name in kind.classes:
+        owner = getattr(home, name, None)
+        if owner is not None and kind.knows(owner.__dict__[kind.method]):
+            graft.onto(owner, kind.method, make)
 
 
 def tell(torch, engine, known, numbers, says):

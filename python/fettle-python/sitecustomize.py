@@ -14,6 +14,7 @@ import sys
 
 _HERE = os.path.dirname(__file__)
 _NAME = "PYTHONPATH"
+_LATER = ("transformers.pytorch_utils",)  # modules that have layers, too (_fettle.layers, home)
 
 
 def _complain(error):
@@ -134,7 +135,7 @@ class _Finder(object):
         self._waiting = waiting
 
     def find_spec(self, name, path=None, target=None):
-        if name not in self._waiting or path is not None:
+        if name not in self._waiting:
             return None
         for finder in list(sys.meta_path):
             find = None if finder is self else getattr(finder, "find_spec", None)
@@ -161,6 +162,7 @@ def _wait(decisions):
         "torch": lambda module: _package().begin_torch(module, decisions),
         "subprocess": lambda module: _package().begin_subprocess(module, _with_hook),
     }
+    waiting.update((name, lambda module: _package().begin_later(module)) for name in _LATER)
     finder = _Finder(waiting)
     sys.meta_path.insert(0, finder)
     for name in [name for name in waiting if name in sys.modules]:

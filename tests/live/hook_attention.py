@@ -39,7 +39,8 @@ def crosswise_bfloat16_and_double():
 def crosswise_inputs_in_every_order():
     m, results = Conv1D(48, 64).eval(), []
     with torch.no_grad():
-        for x in (image(64, 8).t(), image(1, 64).expand(4, 64), image(8, 128)[:, ::2], image(5, 2, 64).transpose(0, 1), image(3, 63)):
+        for x in (image(64, 8).t(), image(1, 64).expand(4, 64), image(8, 128)[:, ::2], image(5, 2, 64).transpose(0, 1),
+                  image(3, 63)):
             for _ in range(CALLS):
                 try:
                     results.append(m(x))

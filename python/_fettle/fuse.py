@@ -4,7 +4,7 @@ What of a list of operators (trace.py) can go into the convolution before it: ba
 then the sum with another value, then an activation. Each only where the convolution's output has no other use: its value is not
 computed any more.
 """
-from _fettle import trace
+from _fettle import layers, trace
 
 # Operators of aten: what oneDNN calls them, which of their arguments it is told, and those that are not given.
 ACTIVATIONS = {
@@ -30,7 +30,8 @@ class Convolution(trace.Step):
         super().__init__(step.name, step.function, step.arguments, step.keywords)
         self.output = step.output
         self.input, self.weight, self.bias, stride, padding, dilation, self.transposed, output_padding, groups = step.arguments
-        stride, padding, dilation = tuple(stride), tuple(padding), tuple(dilation)
+        stride, padding = tuple(stride), tuple(padding)
+        dilation = layers.dilation_of(dilation, self.weight.shape[2:])
         self.geometry = (padding, tuple(output_padding), stride, dilation, groups) if self.transposed else \
             (padding, stride, dilation, groups)
         self.norm = self.other = None

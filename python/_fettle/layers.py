@@ -9,6 +9,11 @@ torch.compile nothing but the original is seen. See graft.py for why it may use 
 import operator
 
 
+def dilation_of(dilation, kernel):
+    """A kernel of one value has none. With one, oneDNN 3.12 crashes at times."""
+    return tuple(1 if size == 1 else d for d, size in zip(dilation, kernel))
+
+
 class Linear:
     """
     torch.nn.Linear: rows times a matrix. The operators ask for the number of rows, but all numbers get the same order, in which
@@ -146,7 +151,7 @@ class Convolution:
             if any(size % 2 for size in both):
                 return None  # one side gets more than the other
             padding = tuple(size // 2 for size in both)
-        return (tuple(padding), tuple(module.stride), tuple(module.dilation), module.groups)
+        return (tuple(padding), tuple(module.stride), dilation_of(module.dilation, module.kernel_size), module.groups)
 
     @staticmethod
     def fits(dimensions, module):
@@ -187,8 +192,8 @@ class Transposed(Convolution):
 
     @staticmethod
     def geometry(module):
-        return (tuple(module.padding), tuple(module.output_padding), tuple(module.stride), tuple(module.dilation),
-                module.groups)
+        return (tuple(module.padding), tuple(module.output_padding), tuple(module.stride),
+                dilation_of(module.dilation, module.kernel_size), module.groups)
 
 
 KINDS = (Linear, Convolution, Transposed, Crosswise)

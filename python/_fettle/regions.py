@@ -68,7 +68,7 @@ class Shape:
 class Region:
     """A proved module, and what the proof rests on."""
 
-    __slots__ = ("module", "children", "parts", "forwards", "rests_on", "convolutions", "shapes", "guard")
+    __slots__ = ("module", "children", "parts", "forwards", "rests_on", "convolutions", "shapes", "guard", "orders")
 
     def __init__(self, torch, module, prover, rests_on, forget):
         self.module = weakref.ref(module, forget)
@@ -80,6 +80,7 @@ class Region:
         self.rests_on = rests_on
         self.convolutions = [part for part in module.modules() if prover.is_convolution(part)]
         self.shapes = {}
+        self.orders = self.orders_now()
         self.guard = guard.Guard(torch, module, self.forwards, prover.is_leaf)
 
     def stands(self, module, plain):
@@ -92,6 +93,13 @@ class Region:
                 return False
         return all(plain(kind) is forward for kind, forward in self.forwards) and \
             all(place.get(name) is value for place, name, value in self.rests_on) and self.guard.stands()
+
+    def orders_now(self):
+        """How the weights lie in memory: it decides how a convolution of PyTorch's lays out what it returns."""
+        try:
+            return [part._parameters["weight"].stride() for part in self.convolutions]
+        except (AttributeError, KeyError):
+            return None  # one has none
 
 
 class Other(Exception):
@@ -204,9 +212,14 @@ class Regions:
     def _forget(self, key):
         region = self._regions.pop(key, None)
         if region is not None:
-            self.won_ns += sum(shape.won_ns() for shape in region.shapes.values())
-            for way in [way for shape in region.shapes.values() for way in shape.ways if way.program is not None]:
-                way.program.close()
+            self._begin_anew(region)
+
+    def _begin_anew(self, region):
+        """Nothing is known of any of its shapes."""
+        shapes, region.shapes = region.shapes, {}
+        self.won_ns += sum(shape.won_ns() for shape in shapes.values())
+        for way in [way for shape in shapes.values() for way in shape.ways if way.program is not None]:
+            way.program.close()
 
     # ---- A call ----
 
@@ -231,6 +244,13 @@ class Regions:
         if not region.stands(module, self._plain):
             if not module.training:
                 self._forget(id(module))
+            return nothing
+        orders = region.orders_now()
+        if orders != region.orders:
+            with self._packs.lock:
+                self._begin_anew(region)
+                region.orders = orders
+        if orders is None:
             return nothing
         key = tuple(self._key_of(value) for value in args) + tuple((name, self._key_of(kwargs[name])) for name in kwargs)
         shape = region.shapes.get(key)
@@ -374,7 +394,13 @@ class Regions:
 
     def _try(self, shape, _, region, original, module, args, kwargs):
         ways = [shape.chosen or shape.trusted] if shape.chosen or shape.trusted else list(shape.ways)
-        copies = [[self._copy(value) for value in (*args, *kwargs.values())] for _ in ways]
+        try:
+            copies = [[self._copy(value) for value in (*args, *kwargs.values())] for _ in ways]
+        except RuntimeError:  # values of it share memory, as after expand(), or there is none for more
+            with self._packs.lock:
+                for way in list(shape.ways):
+                    self._remove(shape, way, region)
+            return self._run_plain(shape, None, region, original, module, args, kwargs)
         output, taken = self._run(PLAIN, original, module, args, kwargs)  # what is raised here is the program's
         try:
             found = {}

@@ -114,9 +114,32 @@ def volumes():
 
 
 @case(True, True)
+def dilated_kernels_of_one():
+    """oneDNN ends the process for some of them."""
+    m = nn.Sequential(nn.Conv3d(3, 8, 1, stride=2, padding=1, dilation=2), nn.ReLU(), nn.Conv3d(8, 8, (1, 1, 3), dilation=2, padding=2))
+    return calls(m, image(2, 3, 2, 3, 1), times=MANY)
+
+
+@case(True, True)
 def images_of_many_sizes():
     m = UNet()
     return calls(m, *[image(1, 3, 16 * n, 32) for n in range(1, 8)], times=4)
+
+
+@case(True, True)
+def images_that_share_memory_within():
+    wide = image(1, 1, 32, 32)
+    return calls(UNet(), wide.expand(2, 3, 32, 32), wide.expand(1, 3, 32, 32), image(1, 3, 32, 64)[..., ::2], times=MANY)
+
+
+@case(True, True)
+def weights_laid_out_anew():
+    """It decides in which order PyTorch's convolutions return images."""
+    net, x, seen = nn.Sequential(*[nn.Sequential(nn.Conv2d(8, 8, 3, padding=1), nn.ReLU()) for _ in range(2)]), image(2, 8, 9, 9), []
+    for order in (torch.channels_last, torch.contiguous_format, torch.channels_last):
+        seen += calls(net, x, times=MANY)
+        net.to(memory_format=order)
+    return seen + calls(net, x, times=MANY)
 
 
 @case()

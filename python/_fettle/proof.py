@@ -15,6 +15,7 @@ Conv2d Conv3d ConvTranspose2d ConvTranspose3d BatchNorm2d BatchNorm3d GroupNorm 
 ReLU ReLU6 LeakyReLU PReLU ELU CELU SELU SiLU Mish GELU Sigmoid Tanh Softplus Hardswish Hardsigmoid Hardtanh
 MaxPool2d MaxPool3d AvgPool2d AvgPool3d AdaptiveAvgPool2d AdaptiveAvgPool3d AdaptiveMaxPool2d AdaptiveMaxPool3d
 Upsample UpsamplingNearest2d UpsamplingBilinear2d ZeroPad2d ConstantPad2d
+ReflectionPad2d ReflectionPad3d ReplicationPad2d ReplicationPad3d
 """.split()
 CONVOLUTIONS = ("Conv2d", "Conv3d", "ConvTranspose2d", "ConvTranspose3d")
 

@@ -13,11 +13,15 @@ import weakref
 # Operators of aten whose output is new memory, and which write nothing. Of several outputs the first is followed.
 KNOWN = frozenset("""
 convolution native_batch_norm native_group_norm relu hardtanh sigmoid tanh silu hardswish hardsigmoid leaky_relu elu mish gelu
-softplus clamp add sub mul div cat minimum maximum mean constant_pad_nd
+softplus celu _prelu_kernel clamp neg add sub mul div pow cat minimum maximum mean constant_pad_nd
+reflection_pad2d reflection_pad3d replication_pad2d replication_pad3d
 max_pool2d_with_indices max_pool3d_with_indices avg_pool2d avg_pool3d _adaptive_avg_pool2d _adaptive_avg_pool3d
+adaptive_max_pool2d adaptive_max_pool3d
 upsample_nearest2d upsample_nearest3d upsample_bilinear2d upsample_bicubic2d upsample_trilinear3d
 """.split())
 UNUSED = "empty"  # what batch norm makes for its backward
+VIEW = "view"     # of a parameter, as PReLU takes its weight
+LAID_OUT = "as_strided_"  # what pooling to a single value does to its output: other strides for the same
 SIMPLE = (type(None), bool, int, float, str)
 
 
@@ -118,9 +122,12 @@ class Tape:
         space, _, name = function._schema.name.partition("::")
         if space == "aten" and name == UNUSED and not keywords.get("out"):
             return  # not remembered: whoever uses it is refused
+        if name == LAID_OUT and self._is_same(*arguments, **keywords):
+            return
         in_place = name.endswith("_") and not name.endswith("__")
         known = name[:-1] if in_place else name
-        if space != "aten" or known not in KNOWN or function._schema.is_mutable != in_place:
+        if space != "aten" or known not in KNOWN and not self._is_view(known, arguments) or \
+                function._schema.is_mutable != in_place:
             raise Refused(name)
         step = Step(known, function, [self._translated(part) for part in arguments],
                     {key: self._translated(part) for key, part in keywords.items()})
@@ -138,6 +145,14 @@ class Tape:
         self._remember(first, step.output)
         self.graph.steps.append(step)
 
+    def _is_same(self, tensor, size, stride, storage_offset=None):
+        """Are they the values that they were, each in its place?"""
+        return self.value_of(tensor).step is not None and list(size) == list(tensor.shape) and not storage_offset and \
+            max(size[2:], default=2) == 1 and list(stride[:2]) == [size[1], 1] and tensor.numel() == size[0] * size[1]
+
+    def _is_view(self, name, arguments):
+        return name == VIEW and self.value_of(arguments[0]).tensor is not None
+
     def _is_known(self, tensor):
         reference, _ = self._known.get(id(tensor), (None, None))
         return reference is not None and reference() is tensor
@@ -146,7 +161,7 @@ class Tape:
         """Have the step give a new value: of the same kind, since all that it meets is."""
         written = step.arguments[0]
         if output is not arguments[0] or type(written) is not Value or written.step is None or \
-                any(value.dtype is not written.dtype for value in step.values()):
+                written.step.name == VIEW or any(value.dtype is not written.dtype for value in step.values()):
             raise Refused("something is written that is not of the kind, or the module's own")
         step.function = getattr(getattr(self._aten, step.name), function._overloadname)
 
@@ -161,7 +176,7 @@ class Tape:
         """A function from values, by their slots, to something like `output`."""
         if type(output) is self._tensor:
             value = self.value_of(output)
-            if value.tensor is not None:
+            if value.tensor is not None or value.step is not None and value.step.name == VIEW:
                 raise Refused("a parameter is returned")
             self.graph.outputs.append(value)
             return lambda values: values[value.slot]

@@ -162,6 +162,58 @@ class SumKept(Base):
         return z * y
 
 
+@kind(1, 0, 1, 0)
+class SlopesOfItsOwn(Base):
+    """PReLU takes a view of its weight."""
+
+    def __init__(self):
+        super().__init__()
+        self.slopes = nn.PReLU(4)
+
+    def forward(self, x):
+        return F.relu(self.two(self.slopes(self.norm(self.one(x)))))
+
+
+@kind(0, 0, 3, 0)
+class Squeezed(Base):
+    """With channels last pooling to one value lays its output out anew."""
+
+    def __init__(self):
+        super().__init__()
+        self.to(memory_format=torch.channels_last)
+
+    def forward(self, x):
+        y = self.act(self.two(x))
+        return y * torch.sigmoid(self.three(F.relu(self.one(F.adaptive_avg_pool2d(y, 1)))))
+
+
+@kind(1, 0, 1, 0)
+class Reflected(Base):
+    def forward(self, x):
+        y = -F.pad(self.norm(self.one(x)), (1, 1, 1, 1), mode="reflect")
+        return F.adaptive_max_pool2d(F.relu(self.two(F.pad(y, (1, 0, 0, 1), mode="replicate"))), 2) ** 2
+
+
+@kind()
+class ViewWritten(Base):
+    def forward(self, x):
+        self.norm.weight.view(1, 4, 1, 1).mul_(1)
+        return F.relu(self.one(x))
+
+
+@kind()
+class ViewReturned(Base):
+    def forward(self, x):
+        return F.relu(self.one(x)), self.norm.weight.view(2, 2)
+
+
+@kind()
+class LaidOutAnew(Base):
+    def forward(self, x):
+        y = F.relu(self.one(x))
+        return y.as_strided_(y.shape, (144, 36, 1, 6))
+
+
 @kind()
 class NothingToFuse(Base):
     def forward(self, x):

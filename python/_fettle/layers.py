@@ -51,6 +51,11 @@ class Linear:
         return ()
 
     @staticmethod
+    def values(weight, geometry):
+        """How many of a weight are packed."""
+        return weight.numel()
+
+    @staticmethod
     def fits(dimensions, module):
         return dimensions >= 2
 
@@ -113,7 +118,7 @@ class Convolution:
     home = "torch.nn"
     classes = ("Conv1d", "Conv2d", "Conv3d")
     images = True
-    knows = staticmethod(Linear.knows)
+    knows, values = staticmethod(Linear.knows), staticmethod(Linear.values)
     method = "_conv_forward"
     attributes = ("padding", "stride", "dilation", "groups", "padding_mode")
     shares = False

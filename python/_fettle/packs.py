@@ -149,6 +149,7 @@ class Packs:
         self.here = regions.Here()
         self.regions = None  # regions.Regions, where channels may stay last
         self.pools = None    # pools.Pools, the same
+        self.products = None  # products.Products, where this PyTorch's attention is known
         self.lock = threading.RLock()  # of all state but that of a call with a packed weight
         os.register_at_fork(after_in_child=self._unlock)
         self.met, self.packed, self.alone, self.won_ns, self._past_calls = 0, 0, {}, 0, 0
@@ -351,8 +352,29 @@ class Packs:
         packed, arguments, _ = shape.ready
         return layer.kind.run(input, packed, bias, *arguments)
 
+    def product(self, module, kind, read, input, bias):
+        """The input times the weight of a module that does not run itself (products.py); None: not by a packed one."""
+        layer = self._layers.get(id(module)) or self._meet(module, kind, read)
+        weight = module._parameters["weight"]
+        if layer.alone or type(input) is not self._tensor or input.dtype is not weight.dtype or input.dim() < 2 or \
+                not input.numel():
+            return None
+        shape = layer.shapes.get(None)
+        if shape is None or shape.ready is None:
+            with self.lock:
+                if shape is None:
+                    shape = layer.shapes[None] = Shape(None)
+                if shape.closed or shape.ready is None and not self._pack(shape, layer, module, input):
+                    return None
+        elif not self._unchanged(layer, module, weight, None):
+            self._drop(layer)
+            return None
+        shape.uses += 1
+        packed, arguments, _ = shape.ready
+        return kind.run(input, packed, bias, *arguments)
+
     def give_up(self, module):
-        """The layer's region does not pay."""
+        """The layer's region, or whose product it was, does not pay."""
         layer = self._layers.get(id(module))
         if layer is not None:
             self._drop(layer, wasted=False)
@@ -437,7 +459,8 @@ class Packs:
             return False
         if layer.weight is not None and not self._unchanged(layer, module, weight, bias):
             self._drop(layer)
-        size = weight.numel() * min(weight.element_size(), self.item_bytes) if layer.shared is None else 0
+        values = layer.kind.values(weight, layer.geometry) if layer.shared is None else 0
+        size = values * min(weight.element_size(), self.item_bytes)
         if layer.packings >= MOST_PACKINGS and size or not self._budget.take(size):
             shape.closed = True
             return False
@@ -570,7 +593,8 @@ class Packs:
     def won(self):
         """Nanoseconds, if each call took what was measured."""
         own = sum(shape.won_ns() for shape in self.shapes())
-        return self.won_ns + own + sum(others.won() for others in (self.regions, self.pools) if others is not None)
+        return self.won_ns + own + sum(others.won() for others in (self.regions, self.pools, self.products)
+                                   if others is not None)
 
     def regions_differ(self):
         """As `differs`, of what leaves a region."""

@@ -5,7 +5,7 @@ import functools
 import os
 import sys
 
-from _fettle import account, graft, layers, memory, notices, packs, pools, precision, regions, slot, verdicts
+from _fettle import account, attention, graft, layers, memory, notices, packs, pools, precision, products, regions, slot, verdicts
 
 ENGINE = None  # packs.Packs, where weights are packed
 LATER = {}     # name of a module that is still to come: what puts our method into its classes
@@ -51,8 +51,14 @@ def begin(torch, decisions):
     numbers = precision.Told(engine, lower, None if "quiet" in decisions else say) if lower == "bf16" else None
     if numbers:
         engine.margins[torch.float32], engine.item_bytes = precision.MARGIN, torch.bfloat16.itemsize
+
+    def as_asked(row):
+        return (precision.lowered(row, torch, numbers) if numbers else row)(torch.ops.mkldnn)
+
+    if attention.is_known(torch):
+        engine.products = products.Products(torch, engine, as_asked(products.Rows), word == "on", torch.compiler.is_compiling)
     for row in layers.KINDS:
-        kind = (precision.lowered(row, torch, numbers) if numbers else row)(torch.ops.mkldnn)
+        kind = as_asked(row)
         put = functools.partial(put_in, kind, kind.wrap(engine.visitor(kind), torch.compiler.is_compiling))
         if kind.home == "torch.nn":
             put(torch.nn)

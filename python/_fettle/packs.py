@@ -25,7 +25,7 @@ MOST_PACKINGS = 4      # of one layer at a time
 MOST_SHAPES = 64       # of one layer that are told apart
 FEW_SHAPES = 16        # as long as there are no more, a verdict is asked for at the first sight of one
 MOST_TRIES = 3         # to see it right: inputs of zeros or NaN show nothing
-MOST_HELD = 30         # times that its memory is found to be held by others
+MOST_HELD, REST = 30, 64  # times that its memory is found to be held by others; then it is looked at every so many calls
 WASTE, MOST_WASTE = 16, 4  # a packing used less often is wasted; so many times and the layer is left alone
 NEWS, MOST_NEWS = 16, 1024  # uses of a packing that are told, four times as many each time, and then these many more
 MARGINS = {"float32": 1e-4, "bfloat16": 2e-2}  # of the largest value
@@ -47,6 +47,11 @@ class Shape:
     def drop(self):
         self.ready = None  # (packed weight, the operator's other arguments, is its output to be laid out anew?)
         self.settled, self.rounds = False, 0
+
+    def rests(self):
+        """Others held its weight's memory again and again, threads that compute with it or one who keeps it: not at each call."""
+        self.held += self.held >= MOST_HELD
+        return self.held > MOST_HELD and self.held % REST != 0
 
     def took(self, plain_ns, packed_ns, size):
         """Both were timed with an input of so many values."""
@@ -314,6 +319,8 @@ class Packs:
             return None, None
         ready = shape.ready
         if ready is None:
+            if shape.rests():
+                return None, None
             now = self._stamp(weight)
             if shape.seen != now:
                 shape.seen = now
@@ -467,7 +474,6 @@ class Packs:
         if not self._watch(layer, module, weight, bias):
             self._budget.give_back(size)
             shape.held += 1
-            shape.closed = shape.held >= MOST_HELD
             return False
         try:
             right = self._make(shape, layer, module, input, plain)

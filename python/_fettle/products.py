@@ -207,6 +207,8 @@ class Products:
         if shape.closed:
             held.rests = REST if all(other.closed for other in held.kinds.values()) else 0
             return PLAIN, None
+        if not shape.ready and shape.rests():
+            return PLAIN, None
         return PACKED if shape.settled else TRIAL, shape
 
     def _hold(self, module):
@@ -247,8 +249,8 @@ class Products:
         try:
             output = packed(*args, **kwargs)
         except Exception:  # a weight has changed; or a mask has the wrong size, of which plain tells
+            shape.drop()
             shape.held += 1
-            shape.closed = shape.held >= packs.MOST_HELD
             return None
         shape.uses += 1
         if shape.uses == shape.news:
@@ -285,7 +287,6 @@ class Products:
             return  # another thread was faster
         if other is None:
             shape.held += 1
-            shape.closed = shape.held >= packs.MOST_HELD
         elif shape.ready:
             shape.took(taken, other[1], 1)
             if shape.rounds >= packs.ROUNDS:

@@ -73,7 +73,7 @@ def graph(output):
     return found
 
 
-def train(model, x, steps=MANY, make=lambda parameters: torch.optim.SGD(parameters, lr=0.02, momentum=0.9)):
+def train(model, x, steps=8, make=lambda parameters: torch.optim.SGD(parameters, lr=0.02, momentum=0.9)):
     """All that is to be seen of some steps."""
     model.train()
     optimizer, target, losses = make(model.parameters()), torch.arange(len(x)) % 5, []
@@ -100,7 +100,7 @@ def pooled(f, x, times=MANY):
 
 @case()
 def a_net_is_trained():
-    return train(Net(), image(16, 3, 24, 24))
+    return train(Net(), image(8, 3, 24, 24))
 
 
 @case()
@@ -111,12 +111,12 @@ def a_net_is_trained_with_adam_and_clipped():
         optimizer = torch.optim.AdamW(parameters, lr=0.001)
         optimizer.register_step_pre_hook(lambda *_: [nn.utils.clip_grad_norm_(model.parameters(), 0.5)].clear())
         return optimizer
-    return train(model, image(16, 3, 24, 24), make=make)
+    return train(model, image(8, 3, 24, 24), make=make)
 
 
 @case()
 def a_net_is_trained_evaluated_and_trained_on():
-    model, x, results = Net(), image(16, 3, 24, 24), []
+    model, x, results = Net(), image(8, 3, 24, 24), []
     for _ in range(3):
         results += train(model, x, steps=4)
         model.eval()
@@ -127,7 +127,7 @@ def a_net_is_trained_evaluated_and_trained_on():
 
 @case()
 def training_goes_on_from_a_file():
-    model, x = Net(), image(16, 3, 24, 24)
+    model, x = Net(), image(8, 3, 24, 24)
     first = train(model, x)
     again = copy.deepcopy(model)
     again.load_state_dict(pickle.loads(pickle.dumps(model.state_dict())))
@@ -138,12 +138,12 @@ def training_goes_on_from_a_file():
 def training_with_dropout_draws_the_same_numbers():
     model = nn.Sequential(nn.Conv2d(3, 16, 3, padding=1), nn.MaxPool2d(2), nn.Dropout(0.3), nn.Dropout2d(0.3), nn.Flatten(),
                           nn.Linear(16 * 144, 5))
-    return train(model, image(16, 3, 24, 24)) + [torch.rand(3)]
+    return train(model, image(8, 3, 24, 24)) + [torch.rand(3)]
 
 
 @case()
 def gradients_are_gathered_kept_and_asked_for_again():
-    model, x, results = Net(), image(16, 3, 24, 24).requires_grad_(), []
+    model, x, results = Net(), image(8, 3, 24, 24).requires_grad_(), []
     for _ in range(5):
         loss = model(x).square().mean()
         loss.backward(retain_graph=True)
@@ -154,7 +154,7 @@ def gradients_are_gathered_kept_and_asked_for_again():
 
 @case()
 def gradients_of_gradients():
-    model, x, results = Net(), image(16, 3, 24, 24).requires_grad_(), []
+    model, x, results = Net(), image(8, 3, 24, 24).requires_grad_(), []
     model.body[1].eval()
     for _ in range(5):
         first = torch.autograd.grad(model(x).square().sum(), [x, model.body[0].weight], create_graph=True)
@@ -164,7 +164,7 @@ def gradients_of_gradients():
 
 @case()
 def hooks_on_gradients_see_what_they_would():
-    model, x, seen = Net(), image(16, 3, 24, 24), []
+    model, x, seen = Net(), image(8, 3, 24, 24), []
     model.body[0].weight.register_hook(lambda gradient: seen.append(("weight", gradient.stride())))
     model.body[3].register_full_backward_hook(lambda _, inner, outer: seen.append((inner[0].stride(), outer[0].stride())))
     return train(model, x, steps=5) + [seen]
@@ -174,7 +174,7 @@ def hooks_on_gradients_see_what_they_would():
 def checkpoints():
     results = []
     for reentrant in (True, False):
-        model, x = Net(), image(16, 3, 24, 24)
+        model, x = Net(), image(8, 3, 24, 24)
         for _ in range(5):
             y = checkpoint(model, x.requires_grad_(reentrant), use_reentrant=reentrant)
             y.square().sum().backward()
@@ -195,7 +195,7 @@ def hooks_on_what_is_kept_for_a_backward():
 
 @case()
 def training_under_autocast_and_a_scaler():
-    model, x, results = Net(), image(16, 3, 24, 24), []
+    model, x, results = Net(), image(8, 3, 24, 24), []
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         scaler = torch.amp.GradScaler("cpu", init_scale=16.0)
@@ -216,13 +216,13 @@ def anomalies_are_looked_for():
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         with torch.autograd.detect_anomaly():
-            return train(Net(), image(16, 3, 24, 24), steps=4)
+            return train(Net(), image(8, 3, 24, 24), steps=4)
 
 
 @case()
 def networks_are_trained_by_threads():
     models, results = [Net() for _ in range(3)], {}
-    x = image(16, 3, 24, 24)
+    x = image(8, 3, 24, 24)
 
     def work(number):
         results[number] = train(models[number], x, steps=5)
@@ -362,6 +362,6 @@ def training_in_parallel():
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         torch.distributed.init_process_group("gloo", init_method=f"file://{folder}/meet", rank=0, world_size=1)
-        results = train(nn.parallel.DistributedDataParallel(Net()), image(16, 3, 24, 24))
+        results = train(nn.parallel.DistributedDataParallel(Net()), image(8, 3, 24, 24))
         torch.distributed.destroy_process_group()
     return results

@@ -31,7 +31,8 @@ def version_of(torch):
 def machine_of(torch, word):
     """On what a verdict rests, for verdicts.py."""
     return " | ".join((verdicts.processor(), "torch " + torch.__version__, "%d threads" % torch.get_num_threads(),
-                       os.environ.get("ONEDNN_MAX_CPU_ISA", ""), *([word] if word else [])))
+                       os.environ.get("ONEDNN_MAX_CPU_ISA", ""), *([word] if word else []),
+                       *(["oneMKL for all"] if "libfettle-mkl" in os.environ.get("LD_PRELOAD", "") else [])))
 
 
 def begin(torch, decisions):

@@ -10,6 +10,7 @@
 #include "joint/exit_code.h"
 #include "joint/hook_facts.h"
 #include "joint/layers.h"
+#include "joint/mkl_facts.h"
 #include "joint/options.h"
 #include "joint/runtime.h"
 #include "machine/cpuset.h"
@@ -165,6 +166,8 @@ int decide_plan(const struct options *options, char *const *words, struct decisi
 	if (r == 0)
 		r = allocator_facts_find(words, decision, err);
 	if (r == 0)
+		r = mkl_facts_find(words, decision, err);
+	if (r == 0)
 		r = hook_facts_find(words, decision, err);
 	if (r == 0)
 		r = runtime_decide(options, words, decision, err);
@@ -185,6 +188,7 @@ void decision_clear(struct decision *decision)
 	free(decision->cache_folder);
 	framework_clear(&decision->framework);
 	free(decision->hook_folder);
+	free(decision->mkl_answer);
 	malloc_library_clear(&decision->malloc_library);
 	openmp_found_clear(&decision->openmp);
 	*decision = (struct decision){ .machine = NULL };

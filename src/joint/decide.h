@@ -27,6 +27,7 @@ struct decision {
 	struct framework framework; /* in the program's Python environment; empty: none, or nobody looked */
 	bool framework_looked_for;
 	char *hook_folder;
+	char *mkl_answer;
 	struct malloc_library malloc_library;
 	struct openmp_found openmp;    /* which OpenMP runtimes there are; empty unless it was looked for */
 	const struct options *options; /* borrowed; set with the workload */

@@ -68,6 +68,8 @@ struct workload {
 	struct workload_library malloc_library; /* for the allocator that is asked for; for `auto` tcmalloc's */
 	const char *framework;                  /* in the program's Python environment; NULL: none is known */
 	struct workload_hook hook;
+	const char *mkl_answer; /* a library that has oneMKL look at what the processor can do; NULL: it does, or none
+				   looked */
 	bool malloc_threshold_capped;   /* the program's glibc refuses an mmap threshold above 32 MiB */
 	const char *openmp_preload;     /* an OpenMP runtime to be preloaded; NULL: none is */
 	enum openmp_kind openmp;        /* whose runtime is in charge once all is loaded; OPENMP_ANY: not known */

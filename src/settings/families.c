@@ -3,10 +3,19 @@
 
 #include <string.h>
 
-const struct setting_family *const setting_families[] = { &family_openmp,     &family_pools,    &family_allocator,
-							  &family_affinity,   &family_memory,   &family_agent,
-							  &family_preload,    &family_denormal, &family_onednn,
-							  &family_huge_pages, &family_pytorch,  NULL };
+const struct setting_family *const setting_families[] = { &family_openmp,
+							  &family_pools,
+							  &family_allocator,
+							  &family_affinity,
+							  &family_memory,
+							  &family_agent,
+							  &family_preload,
+							  &family_denormal,
+							  &family_onednn,
+							  &family_huge_pages,
+							  &family_mkl,
+							  &family_pytorch,
+							  NULL };
 
 const char family_user[] = "user";
 const char family_record[] = "record";

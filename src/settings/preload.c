@@ -27,7 +27,8 @@ static void openmp_explain(const struct settings_input *in, struct text *why)
 
 static const struct preload_source preload_openmp = { .path = openmp_path, .explain = openmp_explain };
 
-static const struct preload_source *const sources[] = { &preload_agent, &preload_allocator, &preload_openmp };
+static const struct preload_source *const sources[] = { &preload_agent, &preload_allocator, &preload_mkl,
+							&preload_openmp };
 
 const char *preload_refused(const struct settings_input *in)
 {

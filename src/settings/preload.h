@@ -24,7 +24,7 @@ struct preload_source {
 };
 
 /* In the order in which they stand in LD_PRELOAD. */
-extern const struct preload_source preload_agent, preload_allocator;
+extern const struct preload_source preload_agent, preload_allocator, preload_mkl;
 
 /*
  * Why no library of fettle's can be loaded into the program, in a few words, whichever library it is; NULL: one can.

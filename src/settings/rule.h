@@ -63,7 +63,7 @@ struct setting_family {
 };
 
 extern const struct setting_family family_openmp, family_pools, family_allocator, family_affinity, family_memory,
-	family_agent, family_denormal, family_preload, family_onednn, family_huge_pages, family_pytorch;
+	family_agent, family_denormal, family_preload, family_onednn, family_huge_pages, family_mkl, family_pytorch;
 
 /* All families in the order of their rows, NULL-terminated. */
 extern const struct setting_family *const setting_families[];

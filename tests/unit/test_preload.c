@@ -13,6 +13,7 @@
 #include <string.h>
 
 #define RUNTIME "/opt/intel/libiomp5.so"
+#define MKL     "/opt/fettle/libfettle-mkl.so"
 
 static void each_library_of_ours_is_there_once_and_in_order(void **state)
 {
@@ -36,6 +37,37 @@ static void each_library_of_ours_is_there_once_and_in_order(void **state)
 	}
 	assert_non_null(strstr(row_of(scene, "LD_PRELOAD", 0)->why, "fettle's agent gives"));
 	assert_non_null(strstr(row_of(scene, "LD_PRELOAD", 0)->why, "; the OpenMP runtime"));
+}
+
+static void mkl_is_answered_where_torch_is_and_nobody_chose(void **state)
+{
+	static const struct {
+		const char *framework, *entry, *without;
+		bool exact, answered;
+	} rows[] = {
+		{ "torch", NULL, NULL, false, true },
+		{ "torch", "MKL_NUM_THREADS=2", NULL, false, true },
+		{ "jaxlib", NULL, NULL, false, false },
+		{ "torch", NULL, NULL, true, false },
+		{ "torch", NULL, "mkl", false, false },
+		{ "torch", NULL, "preload", false, false },
+		{ "torch", "MKL_CBWR=AVX2", NULL, false, false },
+		{ "torch", "MKL_ENABLE_INSTRUCTIONS=AVX2", NULL, false, false },
+	};
+	struct scene *scene = *state;
+
+	scene->workload.mkl_answer = MKL;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		scene->workload.framework = rows[i].framework;
+		scene->workload.request.exact = rows[i].exact;
+		scene->workload.wishes.without_count = rows[i].without != NULL;
+		scene->without[0] = rows[i].without;
+		scene_decide_in(scene, rows[i].entry, NULL);
+		assert_seen(scene, 0, "LD_PRELOAD", rows[i].answered ? MKL : NULL);
+		assert_string_equal(value_of(scene, "mkl-kernels", 0), rows[i].answered ? "avx512" : "(none)");
+		if (rows[i].answered)
+			assert_int_equal(row_of(scene, "mkl-kernels", 0)->changes_numbers, NUMBERS_ROUNDING);
+	}
 }
 
 static void each_instance_gets_what_it_needs(void **state)
@@ -125,6 +157,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(each_library_of_ours_is_there_once_and_in_order),
+		TEST(mkl_is_answered_where_torch_is_and_nobody_chose),
 		TEST(each_instance_gets_what_it_needs),
 		TEST(a_family_left_out_takes_only_its_own_library_along),
 		TEST(a_nested_fettle_takes_out_what_the_outer_one_put_in),

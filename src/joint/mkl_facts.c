@@ -27,11 +27,11 @@ int mkl_facts_find(char *const *words, struct decision *decision, struct err *er
 	struct workload *workload = &decision->workload;
 	int r;
 
-	if (!mkl_may_be_wanted(workload) || decision->machine->source != MACHINE_LIVE || decision->options->has_emit ||
-	    !is_passed_over())
+	if (!mkl_may_be_wanted(workload) || decision->machine->source != MACHINE_LIVE || decision->options->has_emit)
 		return 0;
 	r = framework_facts_find(words, decision, err);
-	if (r < 0 || !mkl_is_wanted(workload))
+	/* The processor last: on a virtual machine each question is a trap, and most programs need not wait for it. */
+	if (r < 0 || !mkl_is_wanted(workload) || !is_passed_over())
 		return r;
 	decision->mkl_answer = installed_find("libfettle-mkl.so", "agent", " :", R_OK);
 	workload->mkl_answer = decision->mkl_answer;

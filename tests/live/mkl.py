@@ -4,6 +4,7 @@
 
   mkl.py FETTLE
 """
+import json
 import pathlib
 import subprocess
 import sys
@@ -24,14 +25,15 @@ import sys, torch
 torch.manual_seed(0)
 found = {}
 for kind in (torch.float32, torch.float64, torch.complex64, torch.complex128):
-    for size in (1, 3, 17, 64, 200):
+    for size in (1, 17, 130):
         a, b = torch.randn(size, size + 5, dtype=kind), torch.randn(size + 5, size, dtype=kind)
         square = torch.randn(size, size, dtype=kind) + size * torch.eye(size, dtype=kind)
         made = square @ square.mH
         found[str(kind), size] = [
             a @ b, a.mT @ b.mT, a @ b[:, 0], torch.addmm(square, a, b), torch.bmm(a.expand(4, -1, -1), b.expand(4, -1, -1)),
             torch.linalg.solve(square, a), torch.linalg.cholesky(made), torch.linalg.eigvalsh(made), torch.linalg.svdvals(a),
-            torch.linalg.inv(square), torch.linalg.qr(square)[1].abs(), torch.linalg.lstsq(square, a).solution, torch.linalg.det(square / size),
+            torch.linalg.inv(square), torch.linalg.qr(square)[1].abs(), torch.linalg.lstsq(square, a).solution,
+            torch.linalg.det(square / size),
             torch.fft.fft2(a), torch.fft.ifft(a, dim=0), (square.to_sparse_csr() @ a).clone(), a.exp(), a.sin(), (a * a).sqrt()]
         if not kind.is_complex:
             found[str(kind), size] += [torch.fft.rfft(a), torch.erf(a), torch.lgamma(a.abs() + 1), a.abs().log(), a.tanh()]
@@ -75,8 +77,8 @@ class Kernels(unittest.TestCase):
 
     def kernels(self, options, **more):
         """What oneMKL says that it takes."""
-        said = self.run_python("-c", "import torch\ntorch.ones(64, 64, dtype=torch.float64) @ torch.ones(64, 64, dtype=torch.float64)",
-                               options=options, MKL_VERBOSE="1", **more)
+        text = "import torch\nx = torch.ones(64, 64, dtype=torch.float64)\nx @ x"
+        said = self.run_python("-c", text, options=options, MKL_VERBOSE="1", **more)
         if "MKL_VERBOSE" not in said:
             self.skipTest("this PyTorch has no oneMKL")
         return "AVX-512" in said
@@ -84,9 +86,14 @@ class Kernels(unittest.TestCase):
     def test_they_are_those_of_the_processor_unless_somebody_said_something(self):
         self.assertFalse(self.kernels(None))
         self.assertTrue(self.kernels([]))
-        for options in (["--no", "mkl"], ["--exact"]):
-            self.assertFalse(self.kernels(options), options)
-        self.assertFalse(self.kernels([], MKL_CBWR="COMPATIBLE"))
+        for options, more in ((["--no", "mkl"], {}), (["--exact"], {}), (["--no", "preload"], {}),
+                              ([], {"MKL_CBWR": "COMPATIBLE"}), ([], {})):
+            done = subprocess.run([FETTLE, "run", "--dry-run", "--json", *options, "--", PYTHON, "-c", "pass"], check=True,
+                                  env=common.untuned(XDG_CACHE_HOME=str(self.folder), **more), capture_output=True, text=True)
+            plan = json.loads(done.stdout)
+            loaded = "libfettle-mkl" in plan["instances"][0]["environment"].get("LD_PRELOAD", "")
+            told = any(row["name"] == "mkl-kernels" for row in plan["settings"])
+            self.assertEqual((loaded, told), (not options and not more,) * 2, options)
 
     def test_what_is_computed_is_the_same_but_for_rounding_and_random_numbers_are_the_same(self):
         self.run_python("-c", COMPUTE, str(self.folder / "bare"))

@@ -145,7 +145,7 @@ class Fusion:
 
 
 def folded(torch, convolution):
-    """The convolution's weight and bias (which may be None) with its batch norm in them; None: not finite."""
+    """The convolution's weight and bias (which may be None) with its batch norm in them."""
     weight = convolution.weight.tensor.detach()
     bias = None if convolution.bias is None else convolution.bias.tensor.detach()
     if convolution.norm is None:
@@ -162,5 +162,4 @@ def folded(torch, convolution):
         shift += beta.tensor.detach()
     along = [1] * weight.dim()
     along[1 if convolution.transposed else 0] = -1
-    weight, bias = (weight * scale.float().view(along)).to(weight.dtype), shift.to(weight.dtype)
-    return (weight, bias) if bool(weight.isfinite().all()) and bool(bias.isfinite().all()) else None
+    return (weight * scale.float().view(along)).to(weight.dtype), shift.to(weight.dtype)

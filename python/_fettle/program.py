@@ -5,6 +5,7 @@ No module runs. So at each call it is asked, besides what the region's proof res
 (watch.py). Vectors that went into a weight (bias, and the four of a batch norm) are compared by their values: training writes a
 norm's statistics without counting it.
 """
+import math
 import sys
 
 from _fettle import bounds, fuse, trace, watch
@@ -170,10 +171,10 @@ class Program:
         self.size += size
         with torch.inference_mode(False), torch.no_grad():
             made = fuse.folded(torch, step)
-            if made is None:
-                raise trace.Refused("a batch norm whose values are not finite")
-            pack = ops._reorder_convolution_transpose_weight if step.transposed else ops._reorder_convolution_weight
             magnitudes[id(step)] = bounds.magnitudes_of(*made, step.transposed)
+            if not all(map(math.isfinite, magnitudes[id(step)])):
+                raise trace.Refused("values that are not finite")
+            pack = ops._reorder_convolution_transpose_weight if step.transposed else ops._reorder_convolution_weight
             weight, bias = pack(made[0], *step.geometry, list(step.input.shape)), made[1]
         input, geometry, activation = step.input.slot, step.geometry, step.activation
         if step.other is None:

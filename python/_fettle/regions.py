@@ -8,12 +8,12 @@ A region is found when a convolution in it is called: it is the outermost proved
 call of it goes by the calls before, as in packs.py, but the region is checked and timed as a whole:
 
     a shape is seen for the first time    plain
-    it comes back                         plain, and then each other way with a copy of the input: it must give the same
+    it comes back                         plain, and then another way with a copy of the input: it must give the same
     ROUNDS times                          each way and plain in turn, timed
     from then on                          the fastest; if that is plain, its layers go by themselves
 
-The ways are: its convolutions packed; and, where it is asked for, as a list of operators in which they have taken up what
-follows them (program.py).
+The ways are: as a list of operators in which the convolutions have taken up what follows them (program.py); and the convolutions
+packed. The second is tried where the first cannot be, or has not won clearly: weights are packed for one way where one is enough.
 """
 import sys
 import threading
@@ -24,6 +24,7 @@ import zlib
 from _fettle import graft, guard, program, proof, trace
 
 ROUNDS, GAIN = 3, 0.97  # as for a layer
+CLEAR = 0.8             # of the plain time: there is no need to look for a faster way
 MOST_SHAPES = 16        # of one region
 MOST_TRIES = 3
 MOST_HELD = 30         # times that a weight's memory is found to be held by others
@@ -42,20 +43,24 @@ class Here(threading.local):
 class Way:
     """One way to run a region for one shape of its inputs, besides the plain one."""
 
-    __slots__ = ("name", "fused", "program", "best_ns", "held", "waste")
+    __slots__ = ("name", "fused", "right", "program", "best_ns", "held", "waste")
 
     def __init__(self, name, fused):
         self.name, self.fused, self.program, self.best_ns, self.held, self.waste = name, fused, None, None, 0, 0
+        self.right = False  # is it known to give the same?
 
 
 class Shape:
-    """What is known of a region for one shape of its inputs. `chosen`: the way that it goes from here on."""
+    """
+    What is known of a region for one shape of its inputs. `ways`: those that are tried or timed; `later`: those that may be.
+    `chosen`: the way that it goes from here on.
+    """
 
-    __slots__ = ("seen", "tries", "ready", "ways", "trusted", "chosen", "closed", "strides", "rounds", "plain_ns", "uses",
+    __slots__ = ("seen", "tries", "ready", "ways", "later", "trusted", "chosen", "closed", "strides", "rounds", "plain_ns", "uses",
                  "news")
 
     def __init__(self, ways):
-        self.tries, self.rounds, self.uses, self.ways, self.news = 0, 0, 0, ways, NEWS
+        self.tries, self.rounds, self.uses, self.ways, self.later, self.news = 0, 0, 0, ways[:1], ways[1:], NEWS
         self.seen = self.ready = self.closed = False
         self.strides = self.plain_ns = self.chosen = None
         self.trusted = None  # a way that was found to be the fastest before, which is only checked
@@ -393,11 +398,12 @@ class Regions:
     # ---- Checking and timing ----
 
     def _try(self, shape, _, region, original, module, args, kwargs):
-        ways = [shape.chosen or shape.trusted] if shape.chosen or shape.trusted else list(shape.ways)
+        ways = [way for way in shape.ways if not way.right]
         try:
             copies = [[self._copy(value) for value in (*args, *kwargs.values())] for _ in ways]
         except RuntimeError:  # values of it share memory, as after expand(), or there is none for more
             with self._packs.lock:
+                shape.later = []
                 for way in list(shape.ways):
                     self._remove(shape, way, region)
             return self._run_plain(shape, None, region, original, module, args, kwargs)
@@ -446,23 +452,25 @@ class Regions:
     def _judge(self, shape, region, found, taken):
         """What came of the ways that were tried."""
         shape.plain_ns = min(taken, shape.plain_ns or taken)
-        undecided = any(passed is None for passed, _ in found.values())
         shape.tries += any(passed is None and (made is not None or not way.fused) for way, (passed, made) in found.items())
         for way, (passed, made) in found.items():
             if passed is False or passed is None and shape.tries >= MOST_TRIES:
                 self._remove(shape, way, region)
             if made is None:
                 continue
-            if passed and not undecided and not shape.ready and way in shape.ways:
+            if passed and not way.right and way in shape.ways:
                 way.program = made
             else:
                 made.close()
-        left = [way for way in found if way in shape.ways]
-        if undecided or shape.ready or not left:
-            return  # the next call tries those that are left
-        shape.ready = True
-        if shape.chosen is None and shape.trusted is not None:
-            self._take(shape, left[0], region)
+        for way, (passed, _) in found.items():
+            way.right = way.right or passed is True
+        ready, shape.ready = shape.ready, self._is_ready(shape)
+        if shape.ready and not ready and shape.chosen is None and shape.trusted is not None:
+            self._take(shape, shape.trusted, region)
+
+    @staticmethod
+    def _is_ready(shape):
+        return bool(shape.ways) and all(way.right for way in shape.ways)
 
     def _copy(self, value):
         if type(value) is not self._tensor:
@@ -502,6 +510,9 @@ class Regions:
         if shape.chosen is not None or not shape.ready or shape.rounds < ROUNDS * (len(shape.ways) + 1) or \
                 not shape.plain_ns or not all(way.best_ns for way in shape.ways):
             return  # several threads at once may all have run the same
+        if shape.later and shape.ways[0].best_ns > CLEAR * shape.plain_ns:
+            shape.ways, shape.later, shape.rounds, shape.ready = shape.ways + shape.later, [], 0, False
+            return
         best = min(shape.ways, key=lambda way: way.best_ns)
         faster = best.best_ns <= GAIN * shape.plain_ns
         for way in shape.ways:
@@ -512,6 +523,7 @@ class Regions:
         if faster:
             self._take(shape, best, region)
         else:
+            shape.later = []
             for way in list(shape.ways):
                 self._remove(shape, way, region)
 
@@ -521,6 +533,7 @@ class Regions:
         for way in shape.ways:
             if way is not chosen and way.program is not None:
                 way.program.close()
+        shape.later += [Way(way.name, False) for way in shape.ways if not way.fused and chosen.fused]
         shape.ways = [chosen]
         self.kept += 1
         self.fused += chosen.fused
@@ -533,7 +546,7 @@ class Regions:
     def _lose(self, shape, way, region):
         """The program is no longer what the module is: it is made anew, unless that keeps happening."""
         held, way.program = way.program, None
-        shape.ready = False
+        way.right = shape.ready = False
         if held is None:
             return  # another thread has seen it
         held.close()
@@ -547,11 +560,11 @@ class Regions:
             way.program.close()
             way.program = None
         shape.ways = [other for other in shape.ways if other is not way]
+        if not shape.ways:
+            shape.ways, shape.later, shape.tries = shape.later, [], 0
         if way in (shape.chosen, shape.trusted):
-            if way.fused and not shape.ways:
-                shape.ways = [Way(way.name.rpartition(" ")[0], False)]
             shape.chosen, shape.trusted = None, shape.ways[0] if self._always and shape.ways else None
-        shape.rounds, shape.ready = 0, shape.ready and bool(shape.ways)
+        shape.rounds, shape.ready = 0, self._is_ready(shape)
         shape.closed = not shape.ways
         self._release(region)
 

@@ -196,19 +196,32 @@ class Tape:
             {name: part(values) for name, part in named.items()}
 
 
+def stand_in(input, weight, bias, stride, padding, dilation, transposed, output_padding, groups):
+    """Zeros of the shape of a convolution's output: nothing but shapes decides, and it is where the time would go."""
+    along = input.shape[2:]
+    given = [part * len(along) if len(part) == 1 else part for part in (stride, padding, dilation, output_padding)]
+    sizes = [(size - 1) * s - 2 * p + d * (k - 1) + more + 1 if transposed else (size + 2 * p - d * (k - 1) - 1) // s + 1
+             for size, k, s, p, d, more in zip(along, weight.shape[2:], *given)]
+    return input.new_zeros((input.shape[0], weight.shape[1] * groups if transposed else weight.shape[0], *sizes))
+
+
 def record(torch, module, forward, args, kwargs, dtypes):
-    """The graph of forward(module, *args, **kwargs), which runs. Raises Refused."""
+    """The graph of forward(module, *args, **kwargs), which runs, without its convolutions' values. Raises Refused."""
     from torch.utils._python_dispatch import TorchDispatchMode
     tensors = [value for value in (*args, *kwargs.values()) if type(value) is torch.Tensor]
-    tape = Tape(torch, module, tensors, dtypes)
+    tape, convolution = Tape(torch, module, tensors, dtypes), torch.ops.aten.convolution.default
 
     class Recording(TorchDispatchMode):
         def __torch_dispatch__(self, function, types, args=(), kwargs=None):
-            output = function(*args, **(kwargs or {}))
+            own = stand_in if function is convolution else function
+            output = own(*args, **(kwargs or {}))
             tape.take(function, args, kwargs or {}, output)
             return output
 
     # Within inference mode PyTorch hands out some operators whole, which are made of those above.
-    with torch.inference_mode(False), torch.no_grad(), Recording():
-        output = forward(module, *args, **kwargs)
+    try:
+        with torch.inference_mode(False), torch.no_grad(), Recording():
+            output = forward(module, *args, **kwargs)
+    except (ValueError, IndexError, TypeError) as error:
+        raise Refused("it raises %s without its values" % type(error).__name__)
     return tape.end(output)

@@ -67,7 +67,7 @@ def begin(torch, decisions):
             LATER[kind.home] = put
     last = decisions.get("channels-last")
     if last in ("auto", "on"):
-        fuse = decisions.get("fuse") == "on"
+        fuse = decisions.get("fuse") in ("auto", "on")
         engine.regions = regions.Regions(torch, engine, last == "on", fuse, torch.compiler.is_compiling)
         if numbers:
             engine.regions.margins = {**engine.margins, torch.float32: precision.REGION_MARGIN}

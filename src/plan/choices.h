@@ -51,13 +51,6 @@ enum huge_pages {
 	HUGE_PAGES_COUNT,
 };
 
-/* May PyTorch's convolutions take up what follows them? */
-enum fuse {
-	FUSE_OFF,
-	FUSE_ON,
-	FUSE_COUNT,
-};
-
 /* In what PyTorch's packed layers compute where the program has float32. */
 enum precision {
 	PRECISION_DEFAULT, /* in that, and so with the next; what else says otherwise stays */
@@ -106,6 +99,5 @@ extern const char *const max_isa_words[];
 extern const char *const fpmath_words[];
 extern const char *const huge_pages_words[];
 extern const char *const choice_words[];
-extern const char *const fuse_words[];
 extern const char *const precision_words[];
 extern const char *const purpose_words[];

@@ -98,8 +98,7 @@ struct request {
 	enum max_isa max_isa;
 	enum fpmath fpmath;
 	enum huge_pages huge_pages;
-	enum choice prepack, channels_last;
-	enum fuse fuse;
+	enum choice prepack, channels_last, fuse;
 	enum precision precision;
 	bool exact; /* nothing that may change how results are rounded */
 	enum purpose purpose;

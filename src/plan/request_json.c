@@ -65,7 +65,7 @@ json_t *request_to_json(const struct request *request)
 	r |= set_text(object, "huge-pages", request->huge_pages ? huge_pages_words[request->huge_pages] : NULL);
 	r |= set_text(object, "prepack", request->prepack ? choice_words[request->prepack] : NULL);
 	r |= set_text(object, "channels-last", request->channels_last ? choice_words[request->channels_last] : NULL);
-	r |= set_text(object, "fuse", request->fuse ? fuse_words[request->fuse] : NULL);
+	r |= set_text(object, "fuse", request->fuse ? choice_words[request->fuse] : NULL);
 	r |= set_text(object, "precision", request->precision ? precision_words[request->precision] : NULL);
 	r |= set_flag(object, "exact", request->exact);
 	r |= set_text(object, "for", request->purpose ? purpose_words[request->purpose] : NULL);

@@ -33,7 +33,6 @@ const char *const fpmath_words[FPMATH_COUNT] = { "default", "strict", "bf16", "f
 const char *const huge_pages_words[HUGE_PAGES_COUNT] = { "none", "madvise" };
 const char *const precision_words[PRECISION_COUNT] = { "default", "f32", "bf16", "tf32-like" };
 const char *const choice_words[CHOICE_COUNT] = { "auto", "on", "off" };
-const char *const fuse_words[FUSE_COUNT] = { "off", "on" };
 const char *const wait_words[WAIT_COUNT] = { "auto", "passive", "active" };
 const char *const schedule_words[SCHEDULE_COUNT] = { "auto", "static" };
 

@@ -48,7 +48,7 @@ static const char *asked_by(const struct request *request)
 		return "--channels-last on";
 	if (is_lowered(request))
 		return request->precision == PRECISION_BF16 ? "--precision bf16" : "--precision tf32-like";
-	return request->fuse == FUSE_ON ? "--fuse on" : NULL;
+	return request->fuse == CHOICE_ON ? "--fuse on" : NULL;
 }
 
 bool pytorch_may_be_wanted(const struct workload *workload)
@@ -174,13 +174,16 @@ static void channels_last_value(const struct settings_input *in, const struct pl
 
 static bool fuse_applies(const struct settings_input *in, const struct plan_instance *instance)
 {
-	return in->workload->request.fuse == FUSE_ON && channels_last_applies(in, instance);
+	const struct request *request = &in->workload->request;
+
+	return request->fuse != CHOICE_OFF && request->precision != PRECISION_BF16 &&
+	       channels_last_applies(in, instance);
 }
 
 static void fuse_value(const struct settings_input *in, const struct plan_instance *instance, struct text *value)
 {
 	(void)instance;
-	text_add(value, "%s", fuse_words[in->workload->request.fuse]);
+	text_add(value, "%s", choice_words[in->workload->request.fuse]);
 }
 
 static bool channels_last_asked(const struct settings_input *in)
@@ -190,7 +193,7 @@ static bool channels_last_asked(const struct settings_input *in)
 
 static bool fuse_asked(const struct settings_input *in)
 {
-	return in->workload->request.fuse == FUSE_ON;
+	return in->workload->request.fuse != CHOICE_AUTO;
 }
 
 static bool precision_applies(const struct settings_input *in, const struct plan_instance *instance)
@@ -336,7 +339,7 @@ static int refuse_precision(const struct settings_input *in, struct err *err)
 			      "float32's");
 		return err_hint(err, "possible: --fpmath tf32, which has oneDNN do it where it can, and tells nothing");
 	}
-	if (request->precision == PRECISION_BF16 && request->fuse == FUSE_ON) {
+	if (request->precision == PRECISION_BF16 && request->fuse == CHOICE_ON) {
 		(void)err_set(err, -EINVAL,
 			      "--precision bf16 and --fuse on do not go together: what is fused is of float32");
 		return err_hint(err, "possible: one of them");
@@ -366,7 +369,7 @@ static int pytorch_refuse(const struct settings_input *in, struct err *err)
 		(void)err_set(err, -EINVAL, "%s is of packed layers, and --prepack is off", asked);
 		return err_hint(err, "possible: one of them");
 	}
-	if (request->fuse == FUSE_ON && request->channels_last == CHOICE_OFF) {
+	if (request->fuse == CHOICE_ON && request->channels_last == CHOICE_OFF) {
 		(void)err_set(err, -EINVAL,
 			      "--fuse on is of parts that keep their channels last, and --channels-last "
 			      "is off");

@@ -89,7 +89,8 @@ static void the_record_tells_it_what_to_do(void **state)
 
 	with_torch(scene);
 	scene_decide_in(scene, NULL, NULL);
-	assert_non_null(strstr(value_of(scene, "FETTLE_PLAN", 0), ";hook=prepack:auto,channels-last:auto;set="));
+	assert_non_null(
+		strstr(value_of(scene, "FETTLE_PLAN", 0), ";hook=prepack:auto,channels-last:auto,fuse:auto;set="));
 	assert_int_equal(fact_set(&scene->machine.limits.memory_bytes, FACT_KNOWN, (uint64_t)8 << 30, "/limit", NULL),
 			 0);
 	scene_instances(scene, 2, PIN_INSTANCE);
@@ -153,15 +154,19 @@ static void channels_last_goes_with_packed_weights(void **state)
 	assert_non_null(strstr(scene->err.text, "--exact and --channels-last on"));
 }
 
-static void fusing_is_asked_for_and_goes_with_channels_last(void **state)
+static void fusing_goes_with_channels_last(void **state)
 {
 	struct scene *scene = *state;
 
 	with_torch(scene);
 	scene_decide_in(scene, NULL, NULL);
+	assert_int_equal(row_of(scene, "fuse", 0)->origin, ORIGIN_PLAN);
+	assert_non_null(strstr(value_of(scene, "FETTLE_PLAN", 0), ";hook=prepack:auto,channels-last:auto,fuse:auto;"));
+	scene->workload.request.fuse = CHOICE_OFF;
+	scene_decide_in(scene, NULL, NULL);
 	assert_int_equal(rows_of(scene, "fuse"), 0);
 	scene->workload.framework = NULL; /* asked for, the hook goes into any Python */
-	scene->workload.request.fuse = FUSE_ON;
+	scene->workload.request.fuse = CHOICE_ON;
 	scene_decide_in(scene, NULL, NULL);
 	assert_int_equal(row_of(scene, "fuse", 0)->origin, ORIGIN_OPTION);
 	assert_int_equal(row_of(scene, "fuse", 0)->changes_numbers, NUMBERS_ROUNDING);
@@ -232,10 +237,10 @@ static void a_precision_is_not_contradicted(void **state)
 	scene->workload.hook.quiet = true;
 	scene_decide_in(scene, NULL, NULL);
 	assert_non_null(strstr(value_of(scene, "FETTLE_PLAN", 0), ",precision:bf16,quiet;"));
-	scene->workload.request.fuse = FUSE_ON;
+	scene->workload.request.fuse = CHOICE_ON;
 	assert_int_equal(scene_decide(scene), -EINVAL);
 	assert_non_null(strstr(scene->err.text, "--precision bf16 and --fuse on"));
-	scene->workload.request.fuse = FUSE_OFF;
+	scene->workload.request.fuse = CHOICE_OFF;
 	scene->workload.request.prepack = CHOICE_OFF;
 	assert_int_equal(scene_decide(scene), -EINVAL);
 	assert_non_null(strstr(scene->err.text, "--precision bf16 is of packed layers"));
@@ -256,7 +261,7 @@ int main(void)
 		TEST(channels_last_goes_with_packed_weights),
 		TEST(another_precision_is_what_the_processor_can),
 		TEST(a_precision_is_not_contradicted),
-		TEST(fusing_is_asked_for_and_goes_with_channels_last),
+		TEST(fusing_goes_with_channels_last),
 		TEST(where_it_cannot_get_in_auto_says_so_and_on_is_refused),
 	};
 

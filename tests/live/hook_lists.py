@@ -194,6 +194,18 @@ class Reflected(Base):
         return F.adaptive_max_pool2d(F.relu(self.two(F.pad(y, (1, 0, 0, 1), mode="replicate"))), 2) ** 2
 
 
+@kind(1, 0, 1, 0)
+class PaddingInAWord(Base):
+    """PyTorch hands it on as one number for all sides."""
+
+    def __init__(self):
+        super().__init__()
+        self.valid = nn.Conv2d(4, 4, 3, padding="valid")
+
+    def forward(self, x):
+        return self.act(self.norm(self.valid(x)))
+
+
 @kind()
 class ViewWritten(Base):
     def forward(self, x):

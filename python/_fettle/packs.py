@@ -13,6 +13,7 @@ be faster packed is packed when it is first seen. With `on` nothing is timed. A 
 any doubt is left alone. State is kept beside the modules, never in them.
 """
 import os
+import sys
 import threading
 import time
 import weakref
@@ -155,6 +156,7 @@ class Packs:
         self.regions = None  # regions.Regions, where channels may stay last
         self.pools = None    # pools.Pools, the same
         self.products = None  # products.Products, where this PyTorch's attention is known
+        self.direct = None   # direct.Direct
         self.lock = threading.RLock()  # of all state but that of a call with a packed weight
         os.register_at_fork(after_in_child=self._unlock)
         self.met, self.packed, self.alone, self.won_ns, self._past_calls = 0, 0, {}, 0, 0
@@ -189,19 +191,27 @@ class Packs:
                     return None
                 if mode == regions.PACKED:
                     return self._inside(layer, module, input)
-                if self.disturbed():
-                    return None
-                output, trial = self._choose(layer, module, input)
-                if trial is None:
-                    return output
-                # Each of the two is to find the input at hand, and not only the second.
-                packed_ns = self._timed(trial, layer, module, input) if trial.rounds % 2 else None
             except Exception as error:
                 self.stop(error)
                 return None
-            return self._try(trial, layer, module, input, plain, packed_ns)
+            return self.output(layer, module, input, plain)
 
         return visit
+
+    def output(self, layer, module, input, plain):
+        """Of a layer outside of regions; None: run the original."""
+        try:
+            if self.disturbed():
+                return None
+            output, trial = self._choose(layer, module, input)
+            if trial is None:
+                return output
+            # Each of the two is to find the input at hand, and not only the second.
+            packed_ns = self._timed(trial, layer, module, input) if trial.rounds % 2 else None
+        except Exception as error:
+            self.stop(error)
+            return None
+        return self._try(trial, layer, module, input, plain, packed_ns)
 
     def _try(self, shape, layer, module, input, plain, packed_ns):
         """The plain output. `packed_ns`: what packed took for the same input; None: it is still to be run."""
@@ -243,11 +253,15 @@ class Packs:
 
     # ---- A layer ----
 
-    def _meet(self, module, kind, read):
-        key = id(module)
-        layer = Layer(weakref.ref(module, lambda _: self._part(key)), kind, read)
+    def meet(self, key, owner, kind, read):
+        """A layer that was not known, as long as its owner lives."""
+        layer = Layer(weakref.ref(owner, lambda _: self._part(key)), kind, read)
         self._layers[key] = layer
         self.met += 1
+        return layer
+
+    def _meet(self, module, kind, read):
+        layer = self.meet(id(module), module, kind, read)
         own = type(module)
         if any(hasattr(own, name) for name in ("weight", "bias") + kind.attributes) or \
                 own.__getattr__ is not self._torch.nn.Module.__getattr__ or \
@@ -255,6 +269,8 @@ class Packs:
             self._leave(layer, "its class has its own way to its weight")
         elif self.regions is not None and kind.images:
             self.regions.look_for(module)
+        if self.direct is not None and not self.met & (self.met - 1):  # the first, second, fourth, eighth ...
+            self.direct.look_around(sys._getframe(1))
         self.changed()
         return layer
 
@@ -380,6 +396,10 @@ class Packs:
         packed, arguments, _ = shape.ready
         return kind.run(input, packed, bias, *arguments)
 
+    def trains(self, layer):
+        """Its weight is about to change."""
+        self._drop(layer)
+
     def give_up(self, module):
         """The layer's region, or whose product it was, does not pay."""
         layer = self._layers.get(id(module))
@@ -412,7 +432,7 @@ class Packs:
             return None
         exact = input.shape, input.stride()
         if layer.kind.images:
-            self.primitives.saw(module, input.shape)
+            self.primitives.saw(layer, input.shape)
         alike = layer.kind.alike(input, weight)
         shape = None if alike is None else layer.shapes.get(alike)
         if shape is not None:

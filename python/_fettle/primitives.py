@@ -20,8 +20,8 @@ class Primitives:
         self.kept = min(int(given), MOST) if given.isascii() and given.isdigit() else KEPT
         self._seen, self._returned = set(), 0
 
-    def saw(self, module, shape):
-        key = hash((id(module), shape))
+    def saw(self, layer, shape):
+        key = hash((id(layer), shape))
         if key in self._seen:
             self._returned += 1
         elif len(self._seen) <= self.kept:

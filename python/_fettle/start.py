@@ -5,7 +5,8 @@ import functools
 import os
 import sys
 
-from _fettle import account, attention, graft, layers, memory, notices, packs, pools, precision, products, regions, slot, verdicts
+from _fettle import (account, attention, direct, graft, layers, memory, notices, packs, pools, precision, products, regions, slot,
+                     verdicts)
 
 ENGINE = None  # packs.Packs, where weights are packed
 LATER = {}     # name of a module that is still to come: what puts our method into its classes
@@ -58,13 +59,14 @@ def begin(torch, decisions):
 
     if attention.is_known(torch):
         engine.products = products.Products(torch, engine, as_asked(products.Rows), word == "on", torch.compiler.is_compiling)
-    for row in layers.KINDS:
-        kind = as_asked(row)
+    kinds = {row: as_asked(row) for row in layers.KINDS}
+    for kind in kinds.values():
         put = functools.partial(put_in, kind, kind.wrap(engine.visitor(kind), torch.compiler.is_compiling))
         if kind.home == "torch.nn":
             put(torch.nn)
         else:
             LATER[kind.home] = put
+    engine.direct = direct.Direct(torch, engine, kinds)
     last = decisions.get("channels-last")
     if last in ("auto", "on"):
         fuse = decisions.get("fuse") in ("auto", "on")

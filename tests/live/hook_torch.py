@@ -198,8 +198,8 @@ class Torch(unittest.TestCase):
         bare = self.run_python(cases, str(self.folder / "bare"))
         self.assertEqual(bare.returncode, 0, bare.stderr)
         for way, options, names in (("on", ["--prepack", "on", "--channels-last", "on", "--fuse", "off"], []),
-                                    ("auto", ["--prepack", "auto", "--channels-last", "auto", "--fuse", "off"], ["__main__", "hook_attention", "hook_images",
-                                                                                                "hook_training"]),
+                                    ("auto", ["--prepack", "auto", "--channels-last", "auto", "--fuse", "off"],
+                                     ["__main__", "hook_attention", "hook_direct", "hook_images", "hook_training"]),
                                     ("fused", ["--prepack", "on", "--channels-last", "on", "--fuse", "on"], FUSED),
                                     ("auto fused", [], ["hook_fuses"])):
             ours = self.run_python(cases, str(self.folder / way), *names, way=options)

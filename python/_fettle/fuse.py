@@ -48,7 +48,9 @@ def _is_packable(step, torch):
     """Can its weight be packed, going by the list alone?"""
     if step.name != "convolution" or step.keywords or len(step.arguments) != 9:
         return False
-    input, weight, bias = step.arguments[:3]
+    input, weight, bias, stride = step.arguments[:4]
+    if not step.arguments[6] and layers.reads_beyond(weight.shape, stride, step.output.shape[-1]):
+        return False
     return len(input.shape) == len(weight.shape) and input.dtype is weight.dtype and \
         type(weight.tensor) is torch.nn.Parameter and (bias is None or type(bias.tensor) is torch.nn.Parameter)
 

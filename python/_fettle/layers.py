@@ -56,8 +56,8 @@ class Linear:
         return weight.numel()
 
     @staticmethod
-    def fits(dimensions, module):
-        return dimensions >= 2
+    def fits(input, module):
+        return input.dim() >= 2
 
     @staticmethod
     def alike(input, weight):
@@ -112,6 +112,14 @@ class Crosswise(Linear):
         return super().pack(weight.t().contiguous(), geometry, input)
 
 
+def reads_beyond(weight_shape, stride, width):
+    """
+    Does oneDNN's kernel for packed weights read beyond its memory? It does (3.12, AVX-512) for one input channel where the
+    output is one value wide and the stride along that is more than one.
+    """
+    return weight_shape[1] == 1 and stride[-1] > 1 and width == 1
+
+
 class Convolution:
     """Conv1d, Conv2d and Conv3d with zeros for padding."""
 
@@ -158,9 +166,16 @@ class Convolution:
             padding = tuple(size // 2 for size in both)
         return (tuple(padding), tuple(module.stride), dilation_of(module.dilation, module.kernel_size), module.groups)
 
-    @staticmethod
-    def fits(dimensions, module):
-        return dimensions == len(module.kernel_size) + 2  # a batch, not a single sample
+    @classmethod
+    def fits(cls, input, module):
+        if input.dim() != len(module.kernel_size) + 2:  # a batch, not a single sample
+            return False
+        geometry, kernel = cls.geometry(module), module.kernel_size[-1]
+        if geometry is None:
+            return True  # not to be judged by one input
+        padding, stride, dilation = (values[-1] for values in geometry[:3])
+        width = (input.shape[-1] + 2 * padding - dilation * (kernel - 1) - 1) // stride + 1
+        return not reads_beyond(module._parameters["weight"].shape, geometry[1], width)
 
     @staticmethod
     def alike(input, weight):
@@ -194,6 +209,10 @@ class Transposed(Convolution):
                 return original(self, input, output_size) if output is None else output
             return forward
         return make
+
+    @staticmethod
+    def fits(input, module):
+        return input.dim() == len(module.kernel_size) + 2
 
     @staticmethod
     def geometry(module):

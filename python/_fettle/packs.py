@@ -409,7 +409,7 @@ class Packs:
     def _new_shape(self, layer, key, module, input, weight):
         self._make_room(layer)
         shape = layer.shapes[key] = Shape(key)
-        shape.closed = not (layer.kind.fits(input.dim(), module) and input.is_cpu and input.numel() and
+        shape.closed = not (layer.kind.fits(input, module) and input.is_cpu and input.numel() and
                             input.dtype is weight.dtype)
         return shape
 

@@ -52,6 +52,8 @@ KINDS = (
     ("conv2d_depthwise", lambda: nn.Conv2d(16, 16, 3, groups=16), (2, 16, 20, 20), None),
     ("conv2d_three_channels", lambda: nn.Conv2d(3, 16, 7, stride=2), (2, 3, 40, 40), None),
     ("conv2d_one_channel", lambda: nn.Conv2d(1, 8, 3), (2, 1, 20, 20), None),
+    ("conv2d_one_value_wide", lambda: nn.Conv2d(1, 8, (5, 3), stride=(1, 3)), (2, 1, 8, 5), False),
+    ("conv1d_one_value", lambda: nn.Conv1d(1, 8, 5, stride=3), (2, 1, 6), False),
     ("conv2d_same", lambda: nn.Conv2d(8, 8, 3, padding="same"), (2, 8, 20, 20), True),
     ("conv2d_same_even", lambda: nn.Conv2d(8, 8, 4, padding="same"), (2, 8, 20, 20), False),
     ("conv2d_valid", lambda: nn.Conv2d(8, 8, 3, padding="valid"), (2, 8, 20, 20), True),

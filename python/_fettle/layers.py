@@ -170,12 +170,12 @@ class Convolution:
     def fits(cls, input, module):
         if input.dim() != len(module.kernel_size) + 2:  # a batch, not a single sample
             return False
-        geometry, kernel = cls.geometry(module), module.kernel_size[-1]
-        if geometry is None:
-            return True  # not to be judged by one input
+        geometry, weight = cls.geometry(module), module._parameters["weight"]
+        if geometry is None or weight.shape[1] != 1 or geometry[1][-1] <= 1:
+            return True  # no matter how wide
         padding, stride, dilation = (values[-1] for values in geometry[:3])
-        width = (input.shape[-1] + 2 * padding - dilation * (kernel - 1) - 1) // stride + 1
-        return not reads_beyond(module._parameters["weight"].shape, geometry[1], width)
+        width = (input.shape[-1] + 2 * padding - dilation * (weight.shape[-1] - 1) - 1) // stride + 1
+        return not reads_beyond(weight.shape, geometry[1], width)
 
     @staticmethod
     def alike(input, weight):

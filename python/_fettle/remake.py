@@ -15,6 +15,7 @@ import types
 import warnings
 
 CELL = "<fettle>"  # no program's name
+LOOKING = {"locals", "vars", "dir", "eval", "exec"}  # who calls one of these could see it
 DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 SCOPES = DEFINITIONS + (ast.Lambda, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
 MISSING = object()
@@ -158,7 +159,7 @@ def _made(function, targets, sources):
     owner = code.co_varnames[0]
     calls = [part for part in _own(node) if isinstance(part, ast.Call) and part.func.lineno == part.func.end_lineno and
              any(_value(part.func, code, function.__globals__) is target for target in targets)]
-    if not calls or _is_bound(owner, node) or not any(found == code for found in source.codes(outer)):
+    if not calls or not LOOKING.isdisjoint(code.co_names) or _is_bound(owner, node) or not any(found == code for found in source.codes(outer)):
         raise _Unfit
     before = [(call, call.func, list(call.args)) for call in calls]
     try:

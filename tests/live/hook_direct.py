@@ -305,6 +305,16 @@ def direct_decorated():
     return calls(Decorated(), image(8, 64)) + calls(Without(), image(8, 64))
 
 
+class Looking(Product):
+    def forward(self, x):
+        return F.linear(x, self.weight, self.bias) * len(locals())
+
+
+@case(False)
+def direct_with_a_look_at_the_locals():
+    return calls(Looking(), image(8, 64))
+
+
 @case(False)
 def direct_called_otherwise():
     class Names(Product):

@@ -225,7 +225,7 @@ class Products:
                     return None
                 key.append((word, tensors.setdefault(id(value), word), value.dtype, size_bits(value), order_of(value)))
             elif type(value) is self._parameter:
-                key.append((word, value.dtype))
+                key.append((word, value.dtype, value.shape, value.stride()))
             elif type(value) in SIMPLE:
                 key.append((word, value))
             else:

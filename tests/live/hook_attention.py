@@ -319,6 +319,23 @@ def attention_of_subclasses_and_patches():
     return results
 
 
+@case(True)
+def parameters_that_attention_is_asked_with():
+    m, results = nn.MultiheadAttention(32, 4), []
+    for rows in (5, 7, 3):
+        p = nn.Parameter(image(rows, 32))
+        results += attends(m, p, p, p) + attends(m, nn.Parameter(p.detach().t().contiguous().t()), p, p)
+    m, x = nn.MultiheadAttention(32, 4, batch_first=True), image(3, 6, 32)
+    results += attends(m, x, x, x)
+    m.in_proj_bias = nn.Parameter(torch.ones(1))  # PyTorch refuses it
+    for _ in range(CALLS):
+        try:
+            results += attends(m, x, x, x, times=1)
+        except RuntimeError as error:
+            results.append(str(error))
+    return results
+
+
 @case()
 def attention_looked_at():
     x, results = image(2, 5, 32), []

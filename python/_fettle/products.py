@@ -90,6 +90,15 @@ def size_bits(tensor):
     return tuple((size - 1).bit_length() for size in tensor.shape[:-1]) + tensor.shape[-1:]
 
 
+def nested_bits(tensor):
+    """The same of a nested one: of how many there are, and of the rows of all. None: they are no rows, or not of one width."""
+    sizes = tensor._nested_tensor_size().tolist()
+    widths = {size[-1] for size in sizes if len(size) == 2}
+    if len(widths) != 1 or not tensor.is_contiguous():
+        return None
+    return "nested", (len(sizes) - 1).bit_length(), (sum(size[0] for size in sizes) - 1).bit_length(), *widths
+
+
 def order_of(tensor):
     """In which order its dimensions lie in memory, where that is not their own; None: with gaps, or one over the other."""
     if tensor.is_contiguous():
@@ -221,9 +230,12 @@ class Products:
         key, tensors = [name], {}
         for word, value in (*enumerate(args), *kwargs.items()):
             if type(value) is self._tensor:
-                if value.layout is not self._torch.strided or value.is_nested or not value.is_cpu or not value.numel():
+                if value.layout is not self._torch.strided or not value.is_cpu or not value.numel():
                     return None
-                key.append((word, tensors.setdefault(id(value), word), value.dtype, size_bits(value), order_of(value)))
+                sizes = nested_bits(value) if value.is_nested else size_bits(value)
+                if sizes is None:
+                    return None
+                key.append((word, tensors.setdefault(id(value), word), value.dtype, sizes, order_of(value)))
             elif type(value) is self._parameter:
                 key.append((word, value.dtype, value.shape, value.stride()))
             elif type(value) in SIMPLE:
@@ -314,6 +326,10 @@ class Products:
                 if one is not two:
                     return False
                 continue
+            if one.is_nested:
+                if not two.is_nested or not one._nested_tensor_size().equal(two._nested_tensor_size()):
+                    return False
+                one, two = one.values(), two.values()
             if one.shape != two.shape or one.dtype is not two.dtype or one.stride() != two.stride() or \
                     one.dtype not in self._engine.margins:
                 return False

@@ -259,6 +259,38 @@ def encoder_layers_with_masks():
 
 
 @case(True)
+def nested_sequences():
+    x, results = image(4, 6, 32), []
+    some, empty = torch.zeros(4, 6, dtype=torch.bool), torch.zeros(4, 6, dtype=torch.bool)
+    some[1, 4:] = some[2, 1:] = True
+    empty[3] = True  # nothing is left of a sample
+    for options in ({}, {"activation": "gelu"}):
+        m = nn.TransformerEncoderLayer(32, 4, 64, batch_first=True, **options)
+        whole = nn.TransformerEncoder(m, 2, norm=nn.LayerNorm(32))
+        for mask in (some, empty, torch.zeros_like(some), torch.ones_like(some)):
+            results += attends(whole, x, src_key_padding_mask=mask)
+    with torch.no_grad():
+        first = nn.TransformerEncoderLayer(32, 4, 64, batch_first=True, norm_first=True).eval()
+        alone = nn.MultiheadAttention(32, 4, batch_first=True).eval()
+        for lengths in ((3, 1, 5), (7,)):
+            nested = torch.nested.nested_tensor([image(rows, 32) for rows in lengths])
+            for _ in range(CALLS):
+                output = first(nested)
+                results += [output.is_contiguous(), output._is_view(), *output.unbind()]
+                results += alone(nested, nested, nested)[0].unbind()
+                results += alone(nested, nested, nested, need_weights=False)[0].unbind()
+                results.append(alone(nested, nested, nested, average_attn_weights=False)[1])
+        ragged = torch.nested.nested_tensor([image(3, 32), image(5, 16)])
+        for wrong in (ragged, torch.nested.nested_tensor([image(32), image(16)])):
+            for _ in range(2):
+                try:
+                    first(wrong)
+                except Exception as error:
+                    results.append(type(error).__name__)
+    return results
+
+
+@case(True)
 def a_whole_transformer():
     m = nn.Transformer(32, 4, 2, 2, 64, batch_first=True)
     source, target = image(2, 7, 32), image(2, 5, 32)
@@ -334,6 +366,29 @@ def parameters_that_attention_is_asked_with():
         except RuntimeError as error:
             results.append(str(error))
     return results
+
+
+@case(True)
+def operators_put_in_the_place_of_those_of_attention():
+    m, x, seen = nn.TransformerEncoderLayer(32, 4, 64, batch_first=True, activation="gelu"), image(3, 6, 32), []
+    results = attends(m, x)
+    for owner, name in ((torch, "matmul"), (torch, "softmax"), (torch, "layer_norm"), (F, "gelu"), (torch.Tensor, "add_"),
+                        (torch.Tensor, "reshape"), (torch, "_transform_bias_rescale_qkv")):
+        plain = getattr(owner, name)
+        own = name in vars(owner)
+
+        def counted(*args, **more):
+            seen.append(name)
+            return plain(*args, **more)
+
+        setattr(owner, name, counted)
+        try:
+            results += attends(m, x, times=2)
+        finally:
+            setattr(owner, name, plain)
+            if not own:
+                delattr(owner, name)
+    return results + seen
 
 
 @case()

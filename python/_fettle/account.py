@@ -30,6 +30,8 @@ class Account:
         self._calls_before, self._won_before = self._engine.calls(), self._engine.won()
         self._engine.graded = 0
         self._engine.disturbed.seen.clear()
+        if self._engine.share:
+            self._engine.share.forget()
         self._notices.forget()
 
     def changed(self):
@@ -64,7 +66,7 @@ class Account:
 
     def _state(self):
         engine, shapes = self._engine, self._engine.shapes()
-        regions = engine.regions
+        regions, left = engine.regions, engine.share.longest() if engine.share else None
         return {
             "pid": os.getpid(),
             "forked": self._forked,
@@ -87,6 +89,8 @@ class Account:
             "precision": self._numbers.word if self._numbers else None,
             "largest_difference": float("%.3g" % engine.differs),
             "regions_largest_difference": float("%.3g" % engine.regions_differ()),
+            "left_share": round(left.share(), 3) if left else None,
+            "left": left.parts() if left else [],
             "stepped_aside": engine.disturbed.reasons(),
             "notices": self._notices.lines(),
         }
@@ -111,6 +115,7 @@ class Account:
                                         for why, count in sorted(state["left_alone"].items())))
         if self._numbers and self._numbers.line():
             lines.append(self._numbers.line())
+        lines += ["PyTorch: " + line for line in (self._engine.share.lines() if self._engine.share else ())]
         lines += ["PyTorch: %d calls of layers as ever: %s" % (count, why)
                   for why, count in sorted(state["stepped_aside"].items())]
         return lines + ["PyTorch: " + notice for notice in state["notices"]]

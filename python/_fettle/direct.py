@@ -157,6 +157,8 @@ class Direct:
     def look(self, root):
         """Have the methods of all modules in it made anew that call one of ours."""
         try:
+            if self._packs.share is not None:
+                self._packs.share.begin()
             if self._packs.stopped or self._spent > MOST_S:
                 return
             with self._packs.lock:
@@ -191,6 +193,11 @@ class Direct:
             if made is not None:
                 with contextlib.suppress(Exception):  # its class may have a word in it
                     setattr(kind, name, made)
+
+    def has(self, weight):
+        """Is it a layer of ours, be it that it is no faster packed?"""
+        return any(known.layer is not None and not known.layer.alone and known.reference() is weight
+                   for known in list(self._known.values()))
 
     # ---- A call ----
 

@@ -88,7 +88,7 @@ class Layer:
 class Disturbed:
     """Does something look at every operation, or have it done in another way? Then none is replaced."""
 
-    def __init__(self, torch):
+    def __init__(self, torch, here):
         c = torch._C
         autocast, tracing, deterministic = torch.is_autocast_enabled, c._is_tracing, c._get_deterministic_algorithms
         modes, functions, transforms = c._len_torch_dispatch_stack, c._len_torch_function_stack, c._functorch.peek_interpreter_stack
@@ -96,15 +96,15 @@ class Disturbed:
         lowered = (lambda: False) if _keeps_float32(torch) else lambda: _is_lowered(precision)
 
         def any_does():
-            return (autocast("cpu") or tracing() or modes() or functions() or transforms() or deterministic() or not enabled() or
-                    lowered())
+            return (autocast("cpu") or tracing() or modes() or functions() > here.modes or transforms() or deterministic() or
+                    not enabled() or lowered())
 
         self._any_does = any_does  # in one expression, as every call of a layer asks
         self._asks = {
             "autocast": lambda: autocast("cpu"),
             "tracing": tracing,
             "a dispatch mode": modes,
-            "a function mode": functions,
+            "a function mode": lambda: functions() > here.modes,
             "a function transform": transforms,
             "deterministic algorithms": deterministic,
             "oneDNN switched off": lambda: not enabled(),
@@ -148,15 +148,16 @@ class Packs:
         self._torch, self._always, self._budget, self.verdicts = torch, always, budget, verdicts
         self._complain = complain
         self._layers = {}  # id of a module: Layer
-        self.disturbed, self._gates = Disturbed(torch), watch.Gates(torch)
+        self.here = regions.Here()
+        self.disturbed, self._gates = Disturbed(torch, self.here), watch.Gates(torch)
         self._grad, self._tensor, self._strided = torch.is_grad_enabled, torch.Tensor, torch.strided
         self.margins = {getattr(torch, name): margin for name, margin in MARGINS.items()}
         self.stopped = False
-        self.here = regions.Here()
         self.regions = None  # regions.Regions, where channels may stay last
         self.pools = None    # pools.Pools, the same
         self.products = None  # products.Products, where this PyTorch's attention is known
         self.direct = None   # direct.Direct
+        self.share = None    # share.Share, where somebody will be told
         self.lock = threading.RLock()  # of all state but that of a call with a packed weight
         os.register_at_fork(after_in_child=self._unlock)
         self.met, self.packed, self.alone, self.won_ns, self._past_calls = 0, 0, {}, 0, 0
@@ -600,6 +601,11 @@ class Packs:
         if layer is not None and not layer.ever:
             layer.ever = True
             self.packed += 1
+
+    def packs_for(self, module):
+        """Is it a layer of ours, be it that it is no faster packed?"""
+        layer = self._layers.get(id(module))
+        return layer is not None and not layer.alone
 
     def holdings(self):
         """(gates, budget), for others who pack weights."""

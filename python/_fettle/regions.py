@@ -38,6 +38,7 @@ class Here(threading.local):
     """What the layers of this thread are to do: as they see fit, nothing, or run packed and leave the order as it comes."""
 
     mode = OUTSIDE
+    modes = 0  # function modes of ours (share.py)
 
 
 class Way:

@@ -5,8 +5,8 @@ import functools
 import os
 import sys
 
-from _fettle import (account, attention, direct, graft, layers, memory, notices, packs, pools, precision, products, regions, slot,
-                     verdicts)
+from _fettle import (account, attention, direct, graft, layers, memory, notices, packs, pools, precision, products, regions,
+                     share, slot, verdicts)
 
 ENGINE = None  # packs.Packs, where weights are packed
 LATER = {}     # name of a module that is still to come: what puts our method into its classes
@@ -94,8 +94,10 @@ def put_in(kind, make, home):
 
 def tell(torch, engine, known, numbers, says):
     """Have it told what comes of it."""
-    told = account.Account(torch, engine, notices.Notices(torch, engine), numbers, slot.Slot(os.environ.get("FETTLE_PLAN", "")),
-                           say if says else None)
+    place = slot.Slot(os.environ.get("FETTLE_PLAN", ""))
+    if says or place.wanted():
+        engine.share = share.Share(torch, engine)
+    told = account.Account(torch, engine, notices.Notices(torch, engine), numbers, place, say if says else None)
     engine.changed = told.changed
     told.changed()
     atexit.register(end, known, told)

@@ -84,6 +84,8 @@ static const struct member {
 	{ "precision", copy_text },
 	{ "largest_difference", copy_number }, /* of packed from plain outputs, of the largest value */
 	{ "regions_largest_difference", copy_number },
+	{ "left_share", copy_number }, /* of a call's time; null: none was looked at */
+	{ "left", copy_texts },
 	{ "stepped_aside", copy_counts },
 	{ "notices", copy_texts },
 	{ "lines", copy_texts },

@@ -358,6 +358,28 @@ if __name__ == "__main__":
             notices = told[0][0]["notices"]
             self.assertEqual([notice.startswith("convolutions of more than 200 shapes") for notice in notices], [True] * noticed)
 
+    def test_the_share_of_time_in_products_that_stay_as_they_are_is_told(self):
+        text = """
+class Net(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.one, self.weight = torch.nn.Linear(256, 256), torch.nn.Parameter(torch.ones(256, 256) / 256)
+    def forward(self, x):
+        return {forward}
+net = Net().eval()
+with torch.inference_mode():
+    results = [net(torch.ones(64, 256)) for _ in range(40)]
+assert all(torch.allclose(results[-1], result) for result in results)
+"""
+        told, said = self.reported(text.format(forward="self.one(x) @ self.weight + self.one(x) @ torch.ones(256, 256)"), "-v")
+        process = told[0][0]
+        self.assertTrue(0.05 < process["left_share"] < 0.8, process)
+        self.assertRegex(" ".join(process["left"]), r"^torch\.matmul at told\.py:14 \(\d+ %\)$")
+        self.assertRegex(said, r"PyTorch: \d+ % of Net's time is in products and convolutions that stay as they are: torch.matmul at told.py")
+        told, said = self.reported(text.format(forward="self.one(x) @ torch.ones(256, 256)"), "-v")
+        self.assertEqual((told[0][0]["left_share"], told[0][0]["left"]), (0, []))
+        self.assertNotIn("stay as they are", said)
+
     def test_what_costs_a_program_speed_is_noticed(self):
         told, said = self.reported(NOTICED)
         process = told[0][0]

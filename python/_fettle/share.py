@@ -18,7 +18,8 @@ import weakref
 from _fettle import direct, graft
 
 CALL, LOOKS = 16, 3  # of a module, in inference, the first that is looked at, and how many are
-MOST_CALLS = 1024    # of all outermost modules together
+MOST_CALLS = 4096    # of all outermost modules together
+IDLE = 256           # calls in a row of modules that are through: there is no other
 MOST_MODULES = 16    # that are counted at a time
 FEW = 0.03           # of the time is not worth a line
 MOST_PLACES = 3      # in a line
@@ -35,24 +36,33 @@ class Here(threading.local):
 
 
 class Seen:
-    """Of an outermost module: how long its calls took that were looked at, and what of that stays as it is, by place."""
+    """An outermost module. Of the calls looked at it is the one in the middle that counts: a busy machine spoils one."""
 
     def __init__(self, module, forget):
         self.reference, self.name, self.calls, self.looks = weakref.ref(module, forget), type(module).__name__, 0, 0
-        self.whole_ns, self.places = 0, {}
+        self._found = []  # (share that stays as it is, time of the whole call, time by place)
 
     def add(self, whole_ns, places):
-        self.whole_ns += whole_ns
-        for place, taken in places.items():
-            self.places[place] = self.places.get(place, 0) + taken
+        self._found.append((min(1.0, sum(places.values()) / whole_ns), whole_ns, places))
+        self._found.sort(key=lambda found: found[0])
+
+    def is_through(self):
+        return self.looks >= LOOKS and bool(self._found)
+
+    def _middle(self):
+        return self._found[len(self._found) // 2]
 
     def share(self):
-        return min(1.0, sum(self.places.values()) / self.whole_ns)
+        return self._middle()[0]
+
+    def whole_ns(self):
+        return self._middle()[1]
 
     def parts(self):
         """["torch.matmul at model.py:31 (12 %)", ...], the largest first."""
-        longest = sorted(self.places.items(), key=lambda place: -place[1])
-        return ["%s (%.0f %%)" % (place, 100 * taken / self.whole_ns) for place, taken in longest[:MOST_PLACES]]
+        _, whole_ns, places = self._middle()
+        longest = sorted(places.items(), key=lambda place: -place[1])
+        return ["%s (%.0f %%)" % (place, 100 * taken / whole_ns) for place, taken in longest[:MOST_PLACES]]
 
 
 def _is_compiled():
@@ -82,7 +92,7 @@ class Share:
         self._mode = self._kind_of_mode(torch)
         self._known = {}   # id of an outermost module: Seen
         self._seen = []    # those that are through
-        self._calls, self._original = 0, None
+        self._calls, self._idle, self._original = 0, 0, None
 
     # ---- Who is called ----
 
@@ -132,7 +142,7 @@ class Share:
     def _due(self, module):
         """The mode that this call is to run with, or None."""
         self._calls += 1
-        if self._calls >= MOST_CALLS or _is_compiled():
+        if self._calls >= MOST_CALLS or self._idle >= IDLE or _is_compiled():
             self._end()
             return None
         known, key = self._known, id(module)
@@ -142,6 +152,7 @@ class Share:
             known[key] = Seen(module, lambda _: known.pop(key, None))
         seen = known[key]
         seen.calls += 1
+        self._idle = self._idle + 1 if seen.looks >= LOOKS else 0
         if seen.calls < CALL or seen.looks >= LOOKS or self._engine.stopped or self._engine.disturbed():
             return None
         parts = list(direct.parts_of(module))
@@ -159,9 +170,11 @@ class Share:
         self._engine.here.modes = 1
         warnings.filters.insert(0, ignored)
         push(mode)
-        start = time.thread_time_ns()
+        start, whole = time.thread_time_ns(), False
         try:
             output = original(module, *args, **kwargs)
+            whole = True
+            return output
         finally:
             taken, above = time.thread_time_ns() - start, []
             while count():
@@ -174,22 +187,19 @@ class Share:
             self._engine.here.modes = 0
             if ignored in warnings.filters:
                 warnings.filters.remove(ignored)
-        try:
-            with self._engine.lock:
-                self._add(mode, taken)
-        except Exception:
-            self._end()
-        return output
+            try:
+                with self._engine.lock:
+                    self._add(mode, taken if whole else 0)
+            except Exception:
+                self._end()
 
     def _add(self, mode, taken):
         seen = mode.seen
         if not mode.failed and taken > mode.ours_ns:
             seen.add(taken - mode.ours_ns, mode.places)
-        if seen.looks == LOOKS and seen.whole_ns:
+        if seen.is_through() and seen not in self._seen:
             self._seen.append(seen)
             self._engine.changed()
-            if all(other.looks == LOOKS for other in list(self._known.values())):
-                self._end()
 
     def _kind_of_mode(self, torch):
         share, now, caller = self, time.thread_time_ns, sys._getframe
@@ -262,7 +272,7 @@ class Share:
 
     def longest(self):
         """Of the module whose call took longest; None: nothing was seen."""
-        return max(self._seen, key=lambda seen: seen.whole_ns, default=None)
+        return max(self._seen, key=lambda seen: seen.whole_ns(), default=None)
 
     def lines(self):
         return ["%.0f %% of %s's time is in products and convolutions that stay as they are: %s" % (

@@ -123,6 +123,46 @@ if __name__ == "__main__":
             model(rows)
 """
 
+# Where times are taken nothing may come out otherwise, bit for bit, nor when a call fails meanwhile.
+LEFT = """
+import hashlib
+nn = torch.nn
+torch.manual_seed(0)
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.first, self.weight, self.scale = nn.Linear(256, 256), nn.Parameter(torch.randn(256, 256) / 16), nn.Parameter(torch.ones(1))
+    def forward(self, x):
+        x = nn.functional.linear(torch.matmul(self.first(x), self.weight), self.weight * self.scale)
+        return nn.functional.linear(torch.softmax(x @ x.t(), -1) @ x, self.weight)
+class Attends(Net):
+    def __init__(self):
+        super().__init__()
+        self.attend = nn.MultiheadAttention(256, 4)
+    def forward(self, x):
+        return super().forward(self.attend(x, x, x)[0])
+class Fails(Net):
+    calls = 0
+    def forward(self, x):
+        self.calls += 1
+        if 16 <= self.calls < 19:
+            raise KeyError(self.calls)
+        return super().forward(x)
+class Late(Net):
+    pass
+models, seen = [kind().eval() for kind in (Net, Attends, Fails, Late)], hashlib.sha256()
+with torch.no_grad():
+    for one in models:
+        for _ in range(22):
+            try:
+                seen.update(one(torch.randn(64, 256)).numpy().tobytes())
+            except KeyError:
+                print(torch._C._len_torch_function_stack())
+    for _ in range(300):
+        model(torch.ones(4, 64))
+print(hasattr(nn.Module._call_impl, "__wrapped__"), seen.hexdigest(), [sorted(vars(one)) for one in models])
+"""
+
 NARROW = """
 import sys, torch
 torch.manual_seed(0)
@@ -379,6 +419,18 @@ assert all(torch.allclose(results[-1], result) for result in results)
         told, said = self.reported(text.format(forward="self.one(x) @ torch.ones(256, 256)"), "-v")
         self.assertEqual((told[0][0]["left_share"], told[0][0]["left"]), (0, []))
         self.assertNotIn("stay as they are", said)
+
+    def test_looking_for_what_is_left_changes_nothing_and_goes(self):
+        script, report = self.folder / "left.py", self.folder / "left.json"
+        script.write_text(BEGIN + LEFT, encoding="utf-8")
+        printed = [self.run_python(str(script), way=["--prepack", "on", *way]).stdout for way in ([], ["--report", str(report)])]
+        process = json.loads(report.read_text(encoding="utf-8"))["instances"][0]["pytorch"]["processes"][0]
+        said = "\n".join(process["lines"])
+        self.assertRegex(said, r"% of Net's time is in products and convolutions that stay as they are: ")
+        self.assertRegex(said, "of Late's time")
+        self.assertNotRegex(said, "of (Attends|Fails)'s time")
+        self.assertEqual(printed[0], printed[1])
+        self.assertRegex(printed[1], r"\A0\n0\n0\nFalse [0-9a-f]{64} ")
 
     def test_what_costs_a_program_speed_is_noticed(self):
         told, said = self.reported(NOTICED)

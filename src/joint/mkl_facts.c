@@ -7,19 +7,34 @@
 #include "joint/options.h"
 #include "machine/machine.h"
 #include "settings/mkl.h"
+#include "target/loader_machine.h"
 
+#include <elf.h>
+#include <string.h>
 #include <unistd.h>
+#ifdef __x86_64__
+#include <cpuid.h>
+#endif
+
+/* By instruction and not by __builtin_cpu_is(), which brings a constructor: see loader_machine_hwcaps(). */
+static bool is_amds(void)
+{
+#ifdef __x86_64__
+	unsigned most, b, c, d;
+
+	return __get_cpuid(0, &most, &b, &c, &d) && b == signature_AMD_ebx && c == signature_AMD_ecx &&
+	       d == signature_AMD_edx;
+#else
+	return false;
+#endif
+}
 
 /* Zen 4 and later. On older ones its kernels for AVX2 are what it has for both makers. */
 static bool is_passed_over(void)
 {
-#if defined(__x86_64__)
-	__builtin_cpu_init();
-	return __builtin_cpu_is("amd") && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
-	       __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl");
-#else
-	return false;
-#endif
+	const char *level = loader_machine_hwcaps(EM_X86_64, 64)[0];
+
+	return level && strcmp(level, "x86-64-v4") == 0 && is_amds();
 }
 
 int mkl_facts_find(char *const *words, struct decision *decision, struct err *err)

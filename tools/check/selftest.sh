@@ -102,6 +102,9 @@ fresh_tree
 put src/joint/ask.c <<<$'#include <stdio.h>\nint ask(int n);\nint ask(int n)\n{\n\tprintf("%d", n);\n\treturn n;\n}'
 verdict 1 purity "options that print where they are read"
 fresh_tree
+put src/joint/ask.c <<<$'int ask(int n);\nint ask(int n)\n{\n\t__builtin_cpu_init();\n\treturn n;\n}'
+[ "$(uname -m)" != x86_64 ] || verdict 1 purity "a processor that is asked at every start"
+fresh_tree
 put src/plan/plan.c <<<$'#include <time.h>\nint plan_twice(int n);\nint plan_twice(int n)\n{\n\treturn n * (int)time(NULL);\n}'
 verdict 1 purity "a plan that looks at the clock"
 

@@ -7,13 +7,16 @@ bare it writes down what came of each call; run under fettle it says where that 
     soak_program.py compare FOLDER FIRST COUNT    the same models again
 """
 import copy
+import functools
 import importlib.util
 import os
 import pathlib
 import pickle
 import random
+import re
 import sys
 import threading
+import types
 
 import torch
 from torch import nn
@@ -23,6 +26,8 @@ MARGINS = {torch.float32: 2e-3, torch.bfloat16: 1.5e-1, torch.float16: 2e-2, tor
 SMALL = 5e-2  # what is left where a norm takes away all that there is, is rounding
 LARGE = 1e30  # where the order of a sum decides whether it is infinite
 EVENTS, SOME = {}, (nn.modules.conv._ConvNd, nn.modules.batchnorm._BatchNorm)
+# What a model has of its own (soak_model.py): plain attributes, parameters and buffers, layers that may be None, methods.
+PLAIN, OPERANDS, OWN = ("flag", "rate", "maybe", "in_place"), ("gamma",), ("own", "_forward_impl")
 
 
 def event(weight=2):
@@ -55,6 +60,7 @@ class Program:
         self.special, self.hooks, self.handles, self.seen = None, [], [], []
         self.large = False  # are there values whose sums may be infinite or not, by their order?
         self.same = {}  # inputs that are given again
+        self.given, self.undone = [], []  # the last inputs; what brings back what was put elsewhere
 
     def settle(self):
         """Statistics as after some training, or worse."""
@@ -114,21 +120,37 @@ class Program:
         chance = self.chance
         which = chance.randrange(len(self.shapes)) if which is None else which
         guard = guard or chance.choice((torch.no_grad, torch.no_grad, torch.inference_mode))
-        given = given or self.inputs(which)
+        given = self.given = given or self.inputs(which)
         try:
             with guard():
                 output = self.model(*given)
             parts = []
             flatten(output, parts)
             tensors = [t for t in parts if type(t) is torch.Tensor]
-            facts = [(tuple(t.shape), t.stride(), t.dtype, t.requires_grad, t.is_inference(), t.storage_offset(),
-                      any(t is g for g in given), next(k for k, other in enumerate(tensors) if other.data_ptr() == t.data_ptr()))
-                     for t in tensors]
-            self.seen.append(("large" if self.large else "call", tensors, facts + [t for t in parts if type(t) is not torch.Tensor]))
+            facts = [(*fact(t), any(t is g for g in given), memory_of(t, tensors), memory_of(t, given),
+                      next(k for k, other in enumerate(tensors) if other.data_ptr() == t.data_ptr())) for t in tensors]
+            facts += [t for t in parts if type(t) is not torch.Tensor]
+            self.seen.append(("large" if self.large else "call", tensors, facts))
             # Its own input may have been written.
             self.seen.append(("large" if self.large else "input", [t.clone() for t in given if t.numel() < 500], []))
         except Exception as error:
-            self.seen.append(("raised", [], [type(error).__name__, str(error)[:60]]))
+            self.raised(error)
+        self.look_at_kept()
+
+    def raised(self, error):
+        """An address, or a value, in what it says may be another."""
+        said = re.sub(r"0x[0-9a-f]+|-?\d+\.\d*", "", str(error))
+        self.seen.append(("raised", [], [type(error).__name__, said[:60]]))
+
+    def look_at_kept(self):
+        """What the model has put elsewhere: the program sees how it lies there."""
+        everywhere = vars(sys.modules[type(self.model).__module__])["KEPT"]
+        kept = everywhere + [part.__dict__.get("kept") for part in self.model.modules()]
+        kept = [t.detach() for t in kept if type(t) is torch.Tensor]
+        everywhere.clear()
+        if kept:
+            small = [t.clone() for t in kept if t.numel() < 500]
+            self.seen.append(("large" if self.large else "kept", small, list(map(fact, kept))))
 
     def burst(self, times):
         which = None if self.chance.random() < 0.4 else self.chance.randrange(len(self.shapes))
@@ -142,11 +164,7 @@ class Program:
         events, weights = list(EVENTS), list(EVENTS.values())
         for _ in range(chance.randint(1, 6)):
             for happens in chance.choices(events, weights, k=chance.choice((1, 1, 1, 2))):
-                self.seen.append((happens.__name__, [], []))
-                try:
-                    happens(self)
-                except Exception as error:
-                    self.seen.append(("raised", [], [type(error).__name__, str(error)[:60]]))
+                self.happen(happens)
             self.burst(chance.choice((1, 2, 4, 6)))
         for handle in self.handles:
             handle.remove()
@@ -155,6 +173,17 @@ class Program:
         self.seen.append(("attributes", [], [sorted(part.__dict__) for part in self.model.modules()]))
         self.seen.append(("random numbers", [torch.rand(1)], []))
         return self.seen
+
+    def happen(self, what):
+        """Where a model has nothing that it can happen to, something else does."""
+        for _ in range(4):
+            self.seen.append((what.__name__, [], []))
+            try:
+                return what(self)
+            except IndexError:
+                what = self.chance.choices(list(EVENTS), list(EVENTS.values()))[0]
+            except Exception as error:
+                return self.raised(error)
 
     # ---- What events pick ----
 
@@ -166,9 +195,35 @@ class Program:
 
     def vector(self):
         """A table and a name in it, of a parameter or a statistic."""
-        part = self.of_some()
+        part = self.of_some() if self.chance.random() < 0.7 else self.chance.choice(
+            [part for part in self.model.modules() if any(t is not None and t.dim() for t in part._parameters.values())])
         places = [(table, name, t) for table in (part._parameters, part._buffers) for name, t in table.items()]
         return self.chance.choice([(table, name) for table, name, t in places if t is not None and t.dim()])
+
+
+    def own(self, begins, functions=False):
+        """A module, and the name of one of its attributes, of those that begin so."""
+        def tables(part):
+            return (vars(type(part)),) if functions else (part.__dict__, part._modules, part._parameters, part._buffers)
+        return self.chance.choice([(part, name) for part in self.model.modules() for table in tables(part) for name in table
+                                   if name.startswith(begins)])
+
+
+def fact(t):
+    storage = t.untyped_storage().nbytes()
+    return tuple(t.shape), t.stride(), t.dtype, t.requires_grad, t.is_inference(), t.storage_offset(), storage
+
+
+def memory_of(tensor, others):
+    """The first of the others that lies in the same memory."""
+    at = tensor.untyped_storage().data_ptr()
+    return next((k for k, other in enumerate(others) if at and other.untyped_storage().data_ptr() == at), None)
+
+
+def doubled(function, *args, **kwargs):
+    """Stands for a function that was replaced."""
+    output = function(*args, **kwargs)
+    return output * 2 if isinstance(output, torch.Tensor) else output
 
 
 def flatten(value, parts):
@@ -499,18 +554,202 @@ def compiled_in_part(p):
     p.seen.append(("traced", [t for t in parts if type(t) is torch.Tensor], []))
 
 
-@event(1)
+@event(2)
 def output_written(p):
-    """What was returned is the program's."""
-    last = next((entry for entry in reversed(p.seen) if entry[0] in ("call", "large") and entry[1]), None)
-    if last is not None and not last[1][0].is_inference():
-        with torch.no_grad():
-            last[1][0].zero_()
+    """What was returned is the program's; some of it may be the same memory."""
+    last = next((entry for entry in reversed(p.seen) if entry[0] == "call" and entry[1]), None)
+    if last is not None:
+        tensor = p.chance.choice(last[1])
+        with torch.inference_mode(tensor.is_inference()), torch.no_grad():
+            tensor.flatten()[:3].zero_() if p.chance.random() < 0.3 else tensor.zero_()
 
 
 @event(1)
 def state_moved(p):
     p.model.share_memory() if p.chance.random() < 0.3 else p.model.requires_grad_(p.chance.random() < 0.5)
+
+
+# ---- Events for what models have of their own ----
+
+@event(6)
+def plain_attribute_changed(p):
+    part, name = p.own(PLAIN)
+    now = getattr(part, name)
+    if isinstance(now, nn.Module):
+        new = p.chance.choice((None, None, nn.ReLU(inplace=True), nn.Identity()))
+    elif name.startswith("maybe"):
+        new = nn.ReLU()
+    elif name.startswith("rate"):
+        new = p.chance.choice((0.0, 0.1, 0.5))
+    elif isinstance(now, tuple):
+        new = now[1:] or (0, 1)
+    elif isinstance(now, str):
+        new = p.chance.choice(("relu", "silu", "none", ""))
+    else:
+        new = p.chance.choice((not now, True, False, None, 0, 2, 3))
+    setattr(part, name, new)
+
+
+@event(1)
+def plain_attribute_gone(p):
+    part, name = p.own(PLAIN)
+    delattr(part, name)
+
+
+@event(2)
+def child_gone(p):
+    owner = p.part()
+    setattr(owner, p.chance.choice(list(owner._modules)), None)
+
+
+@event(5)
+def operand_written(p):
+    part, name = p.own(OPERANDS)
+    ways = (lambda t: t.mul_(-1.3), lambda t: t.add_(0.5), lambda t: t.data.mul_(1.7), lambda t: t.fill_(float("nan")),
+            lambda t: t.zero_())
+    with torch.no_grad():
+        p.chance.choice(ways)(getattr(part, name))
+
+
+@event(4)
+def operand_replaced(p):
+    part, name = p.own(OPERANDS)
+    new = getattr(part, name).detach() * -1.2
+    if p.chance.random() < 0.2:
+        new = new.reshape(-1)[:1].clone()
+    setattr(part, name, nn.Parameter(new) if name in part._parameters else new)
+
+
+@event(2)
+def operand_of_another_kind(p):
+    part, name = p.own(OPERANDS)
+    old = getattr(part, name).detach()
+    delattr(part, name)
+    kind = p.chance.randrange(3)
+    if kind == 0:
+        part.register_buffer(name, old * 2)
+    else:
+        setattr(part, name, nn.Parameter(old * 2) if kind == 1 else 0.5)
+
+
+@event(3)
+def statistics_replaced(p):
+    part = p.part(nn.modules.batchnorm._BatchNorm)
+    if p.chance.random() < 0.3:
+        part.running_mean = part.running_var = None
+    else:
+        part.running_mean = part.running_mean * -1.5
+        part.running_var = part.running_var + 1
+
+
+@event(3)
+def part_in_training(p):
+    """By its attribute, or with all in it."""
+    part = p.part()
+    if p.chance.random() < 0.5:
+        part.training = True
+    else:
+        part.train()
+    p.burst(2)
+    part.eval()
+
+
+@event(3)
+def method_of_class_replaced(p):
+    part, name = p.own(OWN, functions=True)
+    own, old = type(part), vars(type(part))[name]
+    if isinstance(old, types.FunctionType):
+        setattr(own, name, lambda *args, **kwargs: doubled(old, *args, **kwargs))
+    else:
+        setattr(own, name, 0.7 if isinstance(old, property) else staticmethod(torch.tanh))
+    p.undone.append(functools.partial(setattr, own, name, old))
+
+
+@event(2)
+def method_of_instance_replaced(p):
+    part, name = p.own(OWN, functions=True)
+    setattr(part, name, functools.partial(doubled, getattr(part, name)))
+
+
+@event(2)
+def own_forward_replaced(p):
+    """Of a class of the program's."""
+    own = type(p.chance.choice([part for part in p.model.modules() if type(part).__module__ == type(p.model).__module__]))
+    old = own.forward
+    own.forward = lambda *args, **kwargs: doubled(old, *args, **kwargs)
+    if "forward" in vars(own):
+        p.undone.append(functools.partial(setattr, own, "forward", old))
+    else:
+        del own.forward
+
+
+def functions_of(p):
+    found = vars(sys.modules[type(p.model).__module__])
+    return found, [name for name, value in found.items() if isinstance(value, types.FunctionType)]
+
+
+@event(4)
+def function_replaced(p):
+    found, names = functions_of(p)
+    name = p.chance.choice(names)
+    old = found[name]
+    found[name] = lambda *args, **kwargs: doubled(old, *args, **kwargs)
+    p.undone.append(functools.partial(found.__setitem__, name, old))
+
+
+@event(2)
+def function_rewritten(p):
+    """The same object, with another code, or other defaults."""
+    found, names = functions_of(p)
+    function = found[p.chance.choice(names)]
+    if p.chance.random() < 0.5 and function.__defaults__:
+        p.undone.append(functools.partial(setattr, function, "__defaults__", function.__defaults__))
+        function.__defaults__ = tuple(value if isinstance(value, (str, tuple)) else 0.5 for value in function.__defaults__)
+    elif not function.__closure__:
+        p.undone.append(functools.partial(setattr, function, "__code__", function.__code__))
+        function.__code__ = (lambda x, *more, **words: x * 2).__code__
+
+
+@event(2)
+def global_changed(p):
+    found, _ = functions_of(p)
+    found["RATE"] = p.chance.choice((0.0, 2.0, 0.7))
+
+
+@event(1)
+def class_attribute_changed(p):
+    own = type(p.chance.choice([part for part in p.model.modules() if "flat" in vars(type(part))]))
+    own.flat = not own.flat
+
+
+@event(4)
+def brought_back(p):
+    while p.undone:
+        p.undone.pop()()
+
+
+@event(3)
+def children_changed(p):
+    owner = p.part(nn.ModuleList, nn.Sequential, nn.ModuleDict)
+    kind = p.chance.randrange(4)
+    names = list(owner._modules)
+    if kind == 0 and isinstance(owner, nn.ModuleDict):
+        owner["more"] = nn.ReLU(inplace=True)
+    elif kind == 0:
+        owner.append(nn.Tanh())
+    elif kind == 1:
+        del owner._modules[names[-1]]
+    elif kind == 2:
+        owner._modules[names[0]] = owner._modules.pop(names[0])  # the first is the last
+    else:
+        owner._modules[names[0]] = nn.Sequential(owner._modules[names[0]], nn.ReLU(inplace=True))
+
+
+@event(2)
+def input_written(p):
+    """What was given is the program's; what was returned may be the same memory."""
+    with torch.no_grad():
+        p.chance.choice(p.given).mul_(0.5)
 
 
 # ---- Held against each other ----

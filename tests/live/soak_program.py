@@ -49,7 +49,7 @@ class Program:
         self.wild = chance.random() < 0.15
         self.settle()
         self.model.eval().to(self.dtype)
-        if chance.random() < 0.2:
+        if chance.random() < 0.2 and (len(shapes[0]) == 4 or not any(t.dim() == 4 for t in self.model.state_dict().values())):
             self.model.to(memory_format=torch.channels_last if len(shapes[0]) == 4 else torch.channels_last_3d)
         self.shapes = [shapes]
         for _ in range(chance.choice((0, 0, 0, 1, 2))):
@@ -523,12 +523,13 @@ def threads(p):
                     seen[k] = [str(error)[:60]]
                 own = [t.clone() for t in given]
 
+    drawn = torch.get_rng_state()
     running = [threading.Thread(target=work, args=(k,)) for k in range(3)]
     for thread in running:
         thread.start()
     for thread in running:
         thread.join()
-    for parts in seen:
+    for parts in seen if torch.equal(drawn, torch.get_rng_state()) else ():  # which numbers each drew, nobody knows
         p.seen.append(("thread", [t for t in parts or () if type(t) is torch.Tensor], []))
 
 

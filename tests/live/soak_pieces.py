@@ -464,7 +464,7 @@ VIEWS = (
     "{v} = {a}.contiguous(memory_format={format})", "{v} = {a}.to(memory_format={format})", "{v} = {a}.clone()",
     "{v} = {a}.detach()", "{v} = {a}.transpose(-1, -2)", "{v} = {a}.permute({last}).permute({first})",
     "{v} = {a}.permute({last}).contiguous().permute({first})", "{v} = {a}.view_as({a})", "{v} = {a}.expand_as({a})",
-    "{v} = {a}.unsqueeze(0).squeeze(0)", "{v} = {a}.float()",
+    "{v} = {a}.unsqueeze(0).squeeze(0)", "{v} = {a}.type({a}.dtype)",
     "{v} = {a}.flatten(2).transpose(1, 2).softmax(-1).transpose(1, 2).reshape({a}.shape)",
     "{v} = {a}.flatten(2).softmax(-1).view({a}.shape)", "{v} = torch.stack([{a}, {b}], 2).flatten(1, 2)",
     "{v} = torch.roll({a}, 1, 2)", "{v} = F.pad({a}, (0, 1, 0, 1))",
@@ -490,7 +490,7 @@ WRITES = (
     "{t} = self.{hands_on}({a}.flatten(2))\n{t} *= 2", "{v} = self.{hands_on}({a}[:, :{half}])\n{v}.relu_()",
     "{v} = {a}.permute({last})\n{a} += 1\n{v} = {v}.permute({first})",
     "{v} = self.{writes}({a}.permute({last})).permute({first})", "{v} = {a}.contiguous()\n{a} += 1",
-    "{t} = [{a}, {b}]\n{t}[0] += 1\n{v} = torch.cat({t}, 1)", "{v} = {a}\n{v} += 1", "{v} = {a}.float()\n{v}.add_(1)",
+    "{t} = [{a}, {b}]\n{t}[0] += 1\n{v} = torch.cat({t}, 1)", "{v} = {a}\n{v} += 1", "{v} = {a}.type({a}.dtype)\n{v}.add_(1)",
     "{v} = {a}.unsqueeze(0).squeeze(0)\n{v}.mul_(2)", "{v} = {a}.expand_as({a})\n{v} += 1", "{t} = {a}.view(-1)\n{t}.neg_()",
 )
 WRITING = (

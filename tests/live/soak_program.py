@@ -46,7 +46,8 @@ class Program:
         chance = self.chance
         self.model = make()
         self.dtype = torch.bfloat16 if chance.random() < 0.15 else torch.float32
-        self.wild = chance.random() < 0.15
+        # Where values are far apart, rounding to bfloat16 decides what a sigmoid says.
+        self.wild = chance.random() < 0.15 and self.dtype is torch.float32
         self.settle()
         self.model.eval().to(self.dtype)
         if chance.random() < 0.2 and (len(shapes[0]) == 4 or not any(t.dim() == 4 for t in self.model.state_dict().values())):
@@ -350,7 +351,7 @@ def autocast_on(p):
 
 @event(2)
 def another_type(p):
-    dtype = p.chance.choice((torch.float32, torch.bfloat16, torch.float64))
+    dtype = p.chance.choice((torch.float32, torch.float64 if p.wild else torch.bfloat16, torch.float64))
     p.dtype, p.same = dtype, {}
     p.model.to(dtype)
 
@@ -512,6 +513,11 @@ def threads(p):
     given = [p.tensor(shape, p.layouts[which]) for shape in p.shapes[which]]
     seen = [None] * 3
 
+    def state():
+        tensors = [t for part in p.model.modules() for table in (part._parameters, part._buffers, part.__dict__)
+                   for t in table.values() if isinstance(t, torch.Tensor) and not t.is_inference()]
+        return torch.get_rng_state().tolist(), [t._version for t in tensors]
+
     def work(k):
         own = [t.clone() for t in given]
         with torch.no_grad():
@@ -519,17 +525,17 @@ def threads(p):
                 seen[k] = []
                 try:
                     flatten(p.model(*own), seen[k])
-                except RuntimeError as error:
+                except Exception as error:
                     seen[k] = [str(error)[:60]]
                 own = [t.clone() for t in given]
 
-    drawn = torch.get_rng_state()
+    before = state()
     running = [threading.Thread(target=work, args=(k,)) for k in range(3)]
     for thread in running:
         thread.start()
     for thread in running:
         thread.join()
-    for parts in seen if torch.equal(drawn, torch.get_rng_state()) else ():  # which numbers each drew, nobody knows
+    for parts in seen if state() == before else ():  # which was first decides what each drew or found written
         p.seen.append(("thread", [t for t in parts or () if type(t) is torch.Tensor], []))
 
 

@@ -5,6 +5,7 @@ bare it writes down what came of each call; run under fettle it says where that 
 
     soak_program.py write FOLDER FIRST COUNT      the models, and what comes of them
     soak_program.py compare FOLDER FIRST COUNT    the same models again
+    soak_program.py steady FOLDER FIRST COUNT     again, bare, by other kernels of PyTorch's
 """
 import copy
 import functools
@@ -24,6 +25,7 @@ from torch import nn
 # Of the largest value. A program's values may be far apart; what is wrong is wrong by more.
 MARGINS = {torch.float32: 2e-3, torch.bfloat16: 1.5e-1, torch.float16: 2e-2, torch.float64: 1e-5}
 SMALL = 5e-2  # what is left where a norm takes away all that there is, is rounding
+ROUNDED = " in bfloat16"
 LARGE = 1e30  # where the order of a sum decides whether it is infinite
 EVENTS, SOME = {}, (nn.modules.conv._ConvNd, nn.modules.batchnorm._BatchNorm)
 # What a model has of its own (soak_model.py): plain attributes, parameters and buffers, layers that may be None, methods.
@@ -131,27 +133,34 @@ class Program:
             facts = [(*fact(t), any(t is g for g in given), memory_of(t, tensors), memory_of(t, given),
                       next(k for k, other in enumerate(tensors) if other.data_ptr() == t.data_ptr())) for t in tensors]
             facts += [t for t in parts if type(t) is not torch.Tensor]
-            self.seen.append(("large" if self.large else "call", tensors, facts))
+            self.seen.append((self.kind("call"), tensors, facts))
             # Its own input may have been written.
-            self.seen.append(("large" if self.large else "input", [t.clone() for t in given if t.numel() < 500], []))
+            self.seen.append((self.kind("input"), [t.clone() for t in given if t.numel() < 500], []))
         except Exception as error:
             self.raised(error)
         self.look_at_kept()
+
+    def kind(self, what):
+        """What is to be compared, and how: float32 that a model in bfloat16 gives is as good as that is."""
+        return "large" if self.large else what + ROUNDED * (self.dtype is torch.bfloat16)
 
     def raised(self, error):
         """An address, or a value, in what it says may be another."""
         said = re.sub(r"0x[0-9a-f]+|-?\d+\.\d*", "", str(error))
         self.seen.append(("raised", [], [type(error).__name__, said[:60]]))
 
+    def everywhere(self):
+        return vars(sys.modules[type(self.model).__module__])["KEPT"]
+
     def look_at_kept(self):
         """What the model has put elsewhere: the program sees how it lies there."""
-        everywhere = vars(sys.modules[type(self.model).__module__])["KEPT"]
+        everywhere = self.everywhere()
         kept = everywhere + [part.__dict__.get("kept") for part in self.model.modules()]
         kept = [t.detach() for t in kept if type(t) is torch.Tensor]
         everywhere.clear()
         if kept:
             small = [t.clone() for t in kept if t.numel() < 500]
-            self.seen.append(("large" if self.large else "kept", small, list(map(fact, kept))))
+            self.seen.append((self.kind("kept"), small, list(map(fact, kept))))
 
     def burst(self, times):
         which = None if self.chance.random() < 0.4 else self.chance.randrange(len(self.shapes))
@@ -535,8 +544,9 @@ def threads(p):
         thread.start()
     for thread in running:
         thread.join()
+    p.everywhere().clear()  # they are there in no order
     for parts in seen if state() == before else ():  # which was first decides what each drew or found written
-        p.seen.append(("thread", [t for t in parts or () if type(t) is torch.Tensor], []))
+        p.seen.append((p.kind("thread"), [t for t in parts or () if type(t) is torch.Tensor], []))
 
 
 @event(1)
@@ -558,13 +568,13 @@ def compiled_in_part(p):
     parts = []
     with torch.no_grad():
         flatten(traced(*p.inputs(0)), parts)
-    p.seen.append(("traced", [t for t in parts if type(t) is torch.Tensor], []))
+    p.seen.append((p.kind("traced"), [t for t in parts if type(t) is torch.Tensor], []))
 
 
 @event(2)
 def output_written(p):
     """What was returned is the program's; some of it may be the same memory."""
-    last = next((entry for entry in reversed(p.seen) if entry[0] == "call" and entry[1]), None)
+    last = next((entry for entry in reversed(p.seen) if entry[0].startswith("call") and entry[1]), None)
     if last is not None:
         tensor = p.chance.choice(last[1])
         with torch.inference_mode(tensor.is_inference()), torch.no_grad():
@@ -761,13 +771,13 @@ def input_written(p):
 
 # ---- Held against each other ----
 
-def differs(one, two):
+def differs(one, two, rounded):
     """What of two tensors, in words."""
     if one.shape != two.shape or one.dtype is not two.dtype:
         return "%s of %s for %s of %s" % (two.dtype, tuple(two.shape), one.dtype, tuple(one.shape))
     if not one.is_floating_point():
         return None if torch.equal(one, two) else "values"
-    margin = MARGINS[one.dtype]
+    margin = MARGINS[torch.bfloat16 if rounded else one.dtype]
     one, two = one.detach().double(), two.detach().double()
     finite = one[one.isfinite()].abs()
     largest = finite.max().item() if finite.numel() else 0.0
@@ -785,7 +795,7 @@ def compare(bare, ours):
         if what != again or facts != more or len(tensors) != len(others):
             return ["%d %s: %s for %s %s" % (number, again, str(more)[:300], what, str(facts)[:300])]
         for place, (one, two) in enumerate(zip(tensors, others)):
-            said = differs(one, two) if what != "large" else None
+            said = differs(one, two, what.endswith(ROUNDED)) if what != "large" else None
             if said:
                 return ["%d %s: tensor %d: %s" % (number, what, place, said)]
     return [] if len(bare) == len(ours) else ["another number of calls"]
@@ -813,9 +823,11 @@ def engine():
 def main(way, folder, first, count):
     folder = pathlib.Path(folder)
     torch.set_num_threads(1)
+    if way == "steady":  # bare, by other kernels: are there differences as well?
+        torch.backends.mkldnn.set_flags(False)
     sys.path.insert(0, str(folder))
     kept, regions = {}, getattr(engine(), "regions", None)
-    bare = torch.load(folder / "bare", weights_only=False) if way == "compare" else {}
+    bare = torch.load(folder / "bare", weights_only=False) if way != "write" else {}
     used = [0, 0, 0]
     for seed in range(first, first + count):
         (folder / "at").write_text(str(seed))

@@ -536,6 +536,7 @@ LAST = (
 # ---- What is returned beside or instead of {a} ----
 
 RETURNED = (
+    "{a}, {a}[:, :{half}]", "{a}, {a}[:, :{half}]", "{a}[:, :{half}], {a}", "{a}[:, :{half}], {a}[:, 1:]", "x[:, :1], {a}",
     "{a}, {a}[:, :1]", "{a}[:, :1]", "{a}[:1]", "{a}, {a}.flatten(1)", "{a}.flatten(1)", "{a}.permute({last})",
     "{a}[:, :1], {a}[:, :1]", "{a}[:, :1], {a}[:, -1:]", "{a}.view_as({a}), {a}", "x", "x, {a}", "x.flatten(1), {a}",
     "{a}, x[:, :1]", "x.view_as(x)", "{a}.detach()", "{a}.chunk(2, 1)", "list({a}.split(1, 1))", "{a}.mean({axes})", "({a},)",

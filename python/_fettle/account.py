@@ -15,7 +15,10 @@ def _never_back(shape):
 
 
 class Account:
-    """`engine`: packs.Packs. `numbers`: precision.Told, or None. `slot`: slot.Slot; `says`: write lines where nobody else shows them."""
+    """
+    `engine`: packs.Packs. `numbers`: precision.Told, or None. `slot`: slot.Slot. `say`: writes a line, where nobody else shows
+    them.
+    """
 
     def __init__(self, torch, engine, notices, numbers, slot, say):
         self._torch, self._engine, self._notices, self._numbers = torch, engine, notices, numbers

@@ -56,7 +56,7 @@ class Part:
 
 
 class Known:
-    """A weight with its bias and what else it is called with. `layer`: packs.Layer, once it has come back."""
+    """A weight with its bias and what else it is called with. `layer`: known.Layer, once it has come back."""
 
     __slots__ = ("row", "reference", "attributes", "layer")
 

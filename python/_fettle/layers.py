@@ -166,9 +166,14 @@ class Convolution:
             padding = tuple(size // 2 for size in both)
         return (tuple(padding), tuple(module.stride), dilation_of(module.dilation, module.kernel_size), module.groups)
 
+    @staticmethod
+    def is_batch(input, module):
+        """And not a single sample."""
+        return input.dim() == len(module.kernel_size) + 2
+
     @classmethod
     def fits(cls, input, module):
-        if input.dim() != len(module.kernel_size) + 2:  # a batch, not a single sample
+        if not cls.is_batch(input, module):
             return False
         geometry, weight = cls.geometry(module), module._parameters["weight"]
         if geometry is None or weight.shape[1] != 1 or geometry[1][-1] <= 1:
@@ -210,9 +215,7 @@ class Transposed(Convolution):
             return forward
         return make
 
-    @staticmethod
-    def fits(input, module):
-        return input.dim() == len(module.kernel_size) + 2
+    fits = staticmethod(Convolution.is_batch)
 
     @staticmethod
     def geometry(module):

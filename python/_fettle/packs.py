@@ -9,8 +9,8 @@ Layers that run with weights packed once. What is done at a call depends on what
 
 Where a packing serves inputs of other shapes too, what stands here for a shape is all those that are alike (layers.py): an
 input need not come back, one like it is enough. What was measured is remembered (verdicts.py), and a shape that is known to
-be faster packed is packed when it is first seen. With `on` nothing is timed. A layer whose weight changes has its packings dropped and begins again; one about which there is
-any doubt is left alone. State is kept beside the modules, never in them.
+be faster packed is packed when it is first seen. With `on` nothing is timed. A layer whose weight changes has its packings
+dropped and begins again; one about which there is any doubt is left alone. State is kept beside the modules, never in them.
 """
 import os
 import sys
@@ -18,127 +18,14 @@ import threading
 import time
 import weakref
 
-from _fettle import layers, primitives, regions, watch
+from _fettle import disturbed, layers, primitives, regions, watch
+from _fettle.known import GAIN, Layer, MOST_NEWS, MOST_TRIES, ROUNDS, Shape
 
-ROUNDS = 3             # timed calls
-GAIN = 0.97            # packed must take no more than this part of the plain time
 MOST_PACKINGS = 4      # of one layer at a time
 MOST_SHAPES = 64       # of one layer that are told apart
 FEW_SHAPES = 16        # as long as there are no more, a verdict is asked for at the first sight of one
-MOST_TRIES = 3         # to see it right: inputs of zeros or NaN show nothing
-MOST_HELD, REST = 30, 64  # times that its memory is found to be held by others; then it is looked at every so many calls
 WASTE, MOST_WASTE = 16, 4  # a packing used less often is wasted; so many times and the layer is left alone
-NEWS, MOST_NEWS = 16, 1024  # uses of a packing that are told, four times as many each time, and then these many more
 MARGINS = {"float32": 1e-4, "bfloat16": 2e-2}  # of the largest value
-
-
-class Shape:
-    """One shape of a layer's input, or all that are like it."""
-
-    __slots__ = ("key", "seen", "tries", "held", "ready", "settled", "closed", "plain_ns", "packed_ns", "size", "rounds", "uses",
-                 "news")
-
-    def __init__(self, key):
-        self.key, self.seen, self.tries, self.held = key, None, 0, 0
-        self.closed = False  # it stays plain
-        self.plain_ns = self.packed_ns = self.size = None  # times as for an input of so many values
-        self.uses, self.news = 0, NEWS  # that many uses are worth telling
-        self.drop()
-
-    def drop(self):
-        self.ready = None  # (packed weight, the operator's other arguments, is its output to be laid out anew?)
-        self.settled, self.rounds = False, 0
-
-    def rests(self):
-        """Others held its weight's memory again and again, threads that compute with it or one who keeps it: not at each call."""
-        self.held += self.held >= MOST_HELD
-        return self.held > MOST_HELD and self.held % REST != 0
-
-    def took(self, plain_ns, packed_ns, size):
-        """Both were timed with an input of so many values."""
-        scale = self.size / size
-        self.plain_ns = min(plain_ns * scale, self.plain_ns or plain_ns * scale)
-        self.packed_ns = min(packed_ns * scale, self.packed_ns or packed_ns * scale)
-        self.rounds += 1
-
-    def won_ns(self):
-        """Time won since its packing, if each call took what was measured."""
-        return self.uses * max(0, (self.plain_ns or 0) - (self.packed_ns or self.plain_ns or 0))
-
-
-class Layer:
-    """What is known of one module."""
-
-    __slots__ = ("module", "kind", "read", "alone", "weight", "bias", "own", "geometry", "shapes", "shared", "packings", "size",
-                 "waste", "forget", "ever", "__weakref__")
-
-    def __init__(self, module, kind, read):
-        self.module, self.kind, self.read = module, kind, read
-        self.alone = None  # why it is left alone for good
-        self.weight = self.bias = self.own = self.geometry = self.forget = None
-        self.shapes = {}    # (shape, strides), or what the kind says for all that are alike: Shape
-        self.shared = None  # the packing that serves all shapes
-        self.packings, self.size, self.waste, self.ever = 0, 0, 0, False
-
-    def distinct(self):
-        """Its shapes, each once."""
-        return set(self.shapes.values())
-
-
-class Disturbed:
-    """Does something look at every operation, or have it done in another way? Then none is replaced."""
-
-    def __init__(self, torch, here):
-        c = torch._C
-        autocast, tracing, deterministic = torch.is_autocast_enabled, c._is_tracing, c._get_deterministic_algorithms
-        modes, functions, transforms = c._len_torch_dispatch_stack, c._len_torch_function_stack, c._functorch.peek_interpreter_stack
-        enabled, precision = c._get_mkldnn_enabled, c._get_float32_matmul_precision
-        lowered = (lambda: False) if _keeps_float32(torch) else lambda: _is_lowered(precision)
-
-        def any_does():
-            return (autocast("cpu") or tracing() or modes() or functions() > here.modes or transforms() or deterministic() or
-                    not enabled() or lowered())
-
-        self._any_does = any_does  # in one expression, as every call of a layer asks
-        self._asks = {
-            "autocast": lambda: autocast("cpu"),
-            "tracing": tracing,
-            "a dispatch mode": modes,
-            "a function mode": lambda: functions() > here.modes,
-            "a function transform": transforms,
-            "deterministic algorithms": deterministic,
-            "oneDNN switched off": lambda: not enabled(),
-            "a float32 precision set by the program": lowered,
-        }
-        self.seen = {}  # by reason, how often it was one
-        any_does()  # a question that this PyTorch does not have is noticed now
-
-    def __call__(self):
-        return self._any_does() and self._note()
-
-    def _note(self):
-        for name, ask in self._asks.items():
-            if ask():
-                self.seen[name] = self.seen.get(name, 0) + 1
-                break
-        return True
-
-    def reasons(self):
-        """Why, and how often."""
-        return dict(self.seen)
-
-
-def _keeps_float32(torch):
-    """Does a lower float32 precision mean nothing here? oneDNN's kernels round by themselves with AMX, and on arm."""
-    amx = getattr(torch.cpu, "_is_amx_tile_supported", None)
-    return amx is not None and not amx() and torch.backends.cpu.get_cpu_capability().startswith("AVX")
-
-
-def _is_lowered(precision):
-    try:
-        return precision() != "highest"
-    except RuntimeError:
-        return True  # it was set for one backend, and PyTorch refuses to say of all
 
 
 class Packs:
@@ -149,7 +36,7 @@ class Packs:
         self._complain = complain
         self._layers = {}  # id of a module: Layer
         self.here = regions.Here()
-        self.disturbed, self._gates = Disturbed(torch, self.here), watch.Gates(torch)
+        self.disturbed, self._gates = disturbed.Disturbed(torch, self.here), watch.Gates(torch)
         self._grad, self._tensor, self._strided = torch.is_grad_enabled, torch.Tensor, torch.strided
         self.margins = {getattr(torch, name): margin for name, margin in MARGINS.items()}
         self.stopped = False

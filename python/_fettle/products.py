@@ -17,7 +17,7 @@ import time
 import weakref
 import zlib
 
-from _fettle import attention, graft, layers, packs, regions
+from _fettle import attention, graft, known, layers, regions
 
 MOST_KINDS = 64  # of one module
 REST = 63        # calls in which a module is left alone that has come to nothing
@@ -53,7 +53,7 @@ class Here(threading.local):
 
 
 class Held:
-    """What is known of one module. `kinds`: packs.Shape, by what is asked of its function."""
+    """What is known of one module. `kinds`: known.Shape, by what is asked of its function."""
 
     def __init__(self, module, forget, make_part):
         self.module = weakref.ref(module, forget)
@@ -207,7 +207,7 @@ class Products:
             if len(held.kinds) >= MOST_KINDS:
                 held.rests = REST
                 return PLAIN, None
-            shape = held.kinds[key] = packs.Shape(self._name(module, key))
+            shape = held.kinds[key] = known.Shape(self._name(module, key))
             shape.size, shape.closed = 1, key is None
             faster = None if shape.closed or self._always else self._engine.verdicts.get(shape.key)
             shape.closed |= faster is False
@@ -301,13 +301,13 @@ class Products:
             shape.held += 1
         elif shape.ready:
             shape.took(taken, other[1], 1)
-            if shape.rounds >= packs.ROUNDS:
-                self._settle(shape, shape.packed_ns <= packs.GAIN * shape.plain_ns)
+            if shape.rounds >= known.ROUNDS:
+                self._settle(shape, shape.packed_ns <= known.GAIN * shape.plain_ns)
         else:
             same = self._is_same(output, other[0])
             shape.tries += same is None
             shape.ready = same
-            shape.closed = same is False or shape.tries >= packs.MOST_TRIES
+            shape.closed = same is False or shape.tries >= known.MOST_TRIES
             shape.settled = bool(same) and (self._always or self._engine.verdicts.get(shape.key) is True)
         if shape.closed:
             self._release()

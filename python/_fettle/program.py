@@ -20,8 +20,10 @@ class Held(Exception):
 def is_looked_at():
     """Does a debugger, or what counts lines, follow Python code? It is to see it run."""
     monitoring = getattr(sys, "monitoring", None)
-    return sys.gettrace() is not None or \
-        monitoring is not None and bool(monitoring.get_tool(monitoring.DEBUGGER_ID) or monitoring.get_tool(monitoring.COVERAGE_ID))
+    if sys.gettrace() is not None:
+        return True
+    return monitoring is not None and any(monitoring.get_tool(tool) is not None
+                                          for tool in (monitoring.DEBUGGER_ID, monitoring.COVERAGE_ID))
 
 
 class Vectors:
@@ -88,7 +90,8 @@ class Program:
     def _prepare(self, graph, steps):
         torch = self._torch
         convolutions = [step for step in steps if isinstance(step, fuse.Convolution)]
-        vectors = {id(value): value for step in convolutions for value in (step.bias, *(step.norm or ())[:4]) if value is not None}
+        vectors = {id(value): value for step in convolutions
+                   for value in (step.bias, *(step.norm or ())[:4]) if value is not None}
         packed = {id(step.weight): step.weight for step in convolutions}
         for value in packed.values():
             self._watch(value)

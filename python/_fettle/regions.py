@@ -57,8 +57,8 @@ class Shape:
     `chosen`: the way that it goes from here on.
     """
 
-    __slots__ = ("seen", "tries", "ready", "ways", "later", "trusted", "chosen", "closed", "strides", "rounds", "plain_ns", "uses",
-                 "news")
+    __slots__ = ("seen", "tries", "ready", "ways", "later", "trusted", "chosen", "closed", "strides", "rounds", "plain_ns",
+                 "uses", "news")
 
     def __init__(self, ways):
         self.tries, self.rounds, self.uses, self.ways, self.later, self.news = 0, 0, 0, ways[:1], ways[1:], NEWS

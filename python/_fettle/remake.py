@@ -159,7 +159,8 @@ def _made(function, targets, sources):
     owner = code.co_varnames[0]
     calls = [part for part in _own(node) if isinstance(part, ast.Call) and part.func.lineno == part.func.end_lineno and
              any(_value(part.func, code, function.__globals__) is target for target in targets)]
-    if not calls or not LOOKING.isdisjoint(code.co_names) or _is_bound(owner, node) or not any(found == code for found in source.codes(outer)):
+    if not calls or not LOOKING.isdisjoint(code.co_names) or _is_bound(owner, node) or \
+            not any(found == code for found in source.codes(outer)):
         raise _Unfit
     before = [(call, call.func, list(call.args)) for call in calls]
     try:

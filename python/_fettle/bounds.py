@@ -14,7 +14,7 @@ LOSING = ("relu", "hardtanh", "hardsigmoid", "leaky_relu")  # oneDNN's; the last
 UNKNOWN = float("inf")
 
 # Operators whose output is no larger than the largest of their inputs.
-KEEPING = frozenset("""
+KEEPING = frozenset(trace.VIEWS) | frozenset("""
 neg reflection_pad2d reflection_pad3d replication_pad2d replication_pad3d adaptive_max_pool2d adaptive_max_pool3d
 relu leaky_relu silu hardswish mish cat minimum max_pool2d_with_indices max_pool3d_with_indices avg_pool2d avg_pool3d mean
 _adaptive_avg_pool2d _adaptive_avg_pool3d upsample_nearest2d upsample_nearest3d upsample_bilinear2d upsample_trilinear3d

@@ -15,9 +15,12 @@ def is_plain(value):
 
 
 class Guard:
-    """`plain`: are all attributes of a kind whose change would be seen?"""
+    """
+    `forwards`: (class, its forward) of all modules; `functions`: whose source was read. `plain`: are all attributes of a kind
+    whose change would be seen?
+    """
 
-    def __init__(self, torch, module, forwards, is_leaf):
+    def __init__(self, torch, module, forwards, functions, is_leaf):
         inner = set(vars(torch.nn.Module()))
         self._leaves, self._others = [], []
         for part in module.modules():
@@ -29,8 +32,8 @@ class Guard:
                 get = operator.itemgetter(*names)
                 self._leaves.append((own, get, copy.deepcopy(get(own))))  # a list can be written in its place
         self.plain = not self._others
-        self._codes = [(forward, forward.__code__, forward.__defaults__, dict(forward.__kwdefaults__ or {}))
-                       for _, forward in forwards]
+        self._codes = [(function, function.__code__, function.__defaults__, dict(function.__kwdefaults__ or {}))
+                       for function in {*(forward for _, forward in forwards), *functions}]
         self._helpers = [(kind, name, getattr(kind, name)) for kind, _ in forwards for name in HELPERS if hasattr(kind, name)]
 
     def stands(self):

@@ -294,6 +294,14 @@ class Packs:
         if layer is not None:
             self._drop(layer, wasted=False)
 
+    def begin_anew(self, module):
+        """The layer is met again at its next call: it may be in another region then."""
+        layer = self._layers.get(id(module))
+        if layer is not None and not layer.alone:
+            self._part(id(module))
+            self.met -= 1
+            self.packed -= layer.ever
+
     def _new_shape(self, layer, key, module, input, weight):
         self._make_room(layer)
         shape = layer.shapes[key] = Shape(key)

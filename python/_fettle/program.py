@@ -8,7 +8,7 @@ norm's statistics without counting it.
 import math
 import sys
 
-from _fettle import bounds, fuse, trace, watch
+from _fettle import bounds, fuse, layers, trace, watch
 
 LARGE = object()
 
@@ -77,7 +77,7 @@ class Program:
         self._gates, self._budget = packs.holdings()
         fusion = fuse.Fusion(torch, graph)
         self.fused = fusion.count()
-        if not self.fused:
+        if not self.fused and not fusion.has_products():
             raise trace.Refused("nothing to fuse")
         self.uses, self.size, self._weights, self._changed, self.spoilt = 0, 0, [], False, False
         self._forgets = []
@@ -89,10 +89,10 @@ class Program:
 
     def _prepare(self, graph, steps):
         torch = self._torch
-        convolutions = [step for step in steps if isinstance(step, fuse.Convolution)]
-        vectors = {id(value): value for step in convolutions
+        all_packed = [step for step in steps if isinstance(step, fuse.Packed)]
+        vectors = {id(value): value for step in all_packed
                    for value in (step.bias, *(step.norm or ())[:4]) if value is not None}
-        packed = {id(step.weight): step.weight for step in convolutions}
+        packed = {id(step.weight): step.weight for step in all_packed}
         for value in packed.values():
             self._watch(value)
         self._vectors = Vectors(torch, vectors.values())
@@ -138,7 +138,7 @@ class Program:
         self._calls, magnitudes = [], {}
         for number, step in enumerate(steps):
             over = tuple(slot for slot, at in last.items() if at == number and slot not in kept)
-            call = self._convolution(step, magnitudes) if isinstance(step, fuse.Convolution) else self._as_it_is(step)
+            call = self._packed(step, magnitudes) if isinstance(step, fuse.Packed) else self._as_it_is(step)
             self._calls.append([call, step.output.slot, over, False])
         self._made = graph.made
         looked_at = {value.slot for value in bounds.Bounds(steps, magnitudes).looked_at}
@@ -166,8 +166,9 @@ class Program:
 
         return call
 
-    def _convolution(self, step, magnitudes):
-        torch, ops = self._torch, self._torch.ops.mkldnn
+    def _packed(self, step, magnitudes):
+        """The call of a convolution, or of a linear layer, with its weight packed."""
+        torch = self._torch
         size = step.weight.tensor.numel() * step.weight.tensor.element_size()
         if not self._budget.take(size):
             raise trace.Refused("no room")
@@ -177,9 +178,17 @@ class Program:
             magnitudes[id(step)] = bounds.magnitudes_of(*made, step.transposed)
             if not all(map(math.isfinite, magnitudes[id(step)])):
                 raise trace.Refused("values that are not finite")
-            pack = ops._reorder_convolution_transpose_weight if step.transposed else ops._reorder_convolution_weight
-            weight, bias = pack(made[0], *step.geometry, list(step.input.shape)), made[1]
-        input, geometry, activation = step.input.slot, step.geometry, step.activation
+            return (self._product if isinstance(step, fuse.Product) else self._convolution)(step, *made)
+
+    def _product(self, step, weight, bias):
+        ops, input, activation = self._torch.ops.mkldnn, step.input.slot, step.activation
+        weight, run = ops._reorder_linear_weight.default(weight, layers.Linear.ROWS), ops._linear_pointwise.default
+        return lambda values: run(values[input], weight, bias, *activation)
+
+    def _convolution(self, step, weight, bias):
+        ops, input, geometry, activation = self._torch.ops.mkldnn, step.input.slot, step.geometry, step.activation
+        pack = ops._reorder_convolution_transpose_weight if step.transposed else ops._reorder_convolution_weight
+        weight = pack(weight, *geometry, list(step.input.shape))
         if step.other is None:
             run = (ops._convolution_transpose_pointwise if step.transposed else ops._convolution_pointwise).default
             return lambda values: run(values[input], weight, bias, *geometry, *activation)

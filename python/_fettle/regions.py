@@ -29,6 +29,7 @@ MOST_SHAPES = 16        # of one region
 MOST_TRIES = 3
 MOST_HELD = 30         # times that a weight's memory is found to be held by others
 MOST_PROGRAMS = 4      # of one region at a time
+MOST_PARTED = 64       # regions that are looked at again in parts
 WASTE, MOST_WASTE, NEWS = 16, 4, 16  # as of a layer's packings
 OUTSIDE, PLAIN, PACKED = 0, 1, 2
 SIMPLE = (type(None), bool, int, float, str)
@@ -74,20 +75,20 @@ class Shape:
 class Region:
     """A proved module, and what the proof rests on."""
 
-    __slots__ = ("module", "children", "parts", "forwards", "rests_on", "convolutions", "shapes", "guard", "orders")
+    __slots__ = ("module", "children", "parts", "forwards", "rests_on", "views", "convolutions", "shapes", "guard", "orders")
 
-    def __init__(self, torch, module, prover, rests_on, forget):
+    def __init__(self, torch, module, prover, proved, forget):
         self.module = weakref.ref(module, forget)
         # The first is the module itself, which is not to be kept by us.
         self.children = tuple(module._modules.values())
         self.parts = [(part, type(part), tuple(part._modules.values())) for part in module.modules()][1:]
         kinds = {type(part) for part in module.modules()}
         self.forwards = [(kind, prover.plain(kind)) for kind in kinds]
-        self.rests_on = rests_on
+        self.rests_on, self.views = proved.rests_on, proved.views
         self.convolutions = [part for part in module.modules() if prover.is_convolution(part)]
         self.shapes = {}
         self.orders = self.orders_now()
-        self.guard = guard.Guard(torch, module, self.forwards, prover.is_leaf)
+        self.guard = guard.Guard(torch, module, self.forwards, proved.functions, prover.is_leaf)
 
     def stands(self, module, plain):
         """Is everything as when it was proved, and does nothing look on?"""
@@ -139,13 +140,13 @@ class Regions:
         self._regions = {}   # id of a module: Region
         self._refused = set()  # of modules that are none, by id, as long as they live
         self._grafted = {}   # class with a forward of ours: its own
-        self._prover = proof.Prover(torch, self._plain)
+        self._prover = proof.Prover(torch, self._plain, fuse)
         self._place = vars(torch.nn.Module)
         self._call = self._place["__call__"]
         every = torch.nn.modules.module
         self._hooks = (every._global_forward_hooks, every._global_forward_pre_hooks)
         self.here, self._storage_of = packs.here, torch.Tensor.untyped_storage
-        self.found = self.kept = self.fused = self.fused_calls = self.won_ns = 0
+        self.found = self.kept = self.fused = self.fused_calls = self.won_ns = self.parted = 0
         self.margins, self.differs = packs.margins, 0.0  # the most that packed was from plain, of the largest value
 
     def _plain(self, kind):
@@ -162,14 +163,21 @@ class Regions:
         if any(id(outer) in self._regions for outer in around):
             return
         for outer in around:
-            rests_on = self._prover.proof(outer)
-            if rests_on is None:
+            found = self._region(outer)
+            if found is None or not found.stands(outer, self._plain):
                 self._refuse(outer)
                 break
-            region = outer, rests_on
+            region = outer, found
         fewest = 1 if self._fuse else 2
-        if region and sum(self._prover.is_convolution(part) for part in region[0].modules()) >= fewest:
+        if region and len(region[1].convolutions) >= fewest:
             self._add(*region)
+
+    def _region(self, module):
+        """Of a module that can be proved; None."""
+        key, proved = id(module), self._prover.proof(module)
+        if proved is None:
+            return None
+        return Region(self._torch, module, self._prover, proved, lambda _: self._forget(key))
 
     def _has(self, outer, inner):
         """Is it a child, if only in a container that does not run itself?"""
@@ -197,9 +205,8 @@ class Regions:
         self._refused.add(key)
         weakref.finalize(module, self._refused.discard, key).atexit = False
 
-    def _add(self, module, rests_on):
-        key = id(module)
-        self._regions[key] = Region(self._torch, module, self._prover, rests_on, lambda _: self._forget(key))
+    def _add(self, module, region):
+        self._regions[id(module)] = region
         self.found += 1
         owner = next(base for base in type(module).__mro__ if "forward" in base.__dict__)
         if owner.__dict__["forward"] not in self._grafted:
@@ -219,6 +226,17 @@ class Regions:
         region = self._regions.pop(key, None)
         if region is not None:
             self._begin_anew(region)
+        return region
+
+    def _part_with(self, module):
+        """The region is none any more, or does not pay: its parts may be, and do."""
+        with self._packs.lock:
+            region = self._forget(id(module))
+            if region is None or self.parted >= MOST_PARTED:
+                return
+            self.parted += 1
+            for layer in region.convolutions:
+                self._packs.begin_anew(layer)
 
     def _begin_anew(self, region):
         """Nothing is known of any of its shapes."""
@@ -249,7 +267,7 @@ class Regions:
             return nothing
         if not region.stands(module, self._plain):
             if not module.training:
-                self._forget(id(module))
+                self._part_with(module)
             return nothing
         orders = region.orders_now()
         if orders != region.orders:
@@ -268,6 +286,9 @@ class Regions:
                 shape.seen = True
                 return self._run_plain, shape, None
         if shape.closed:
+            if (region.views or None in key) and all(other.closed for other in region.shapes.values()):
+                self._refuse(module)
+                self._part_with(module)
             return nothing
         if not shape.ready:
             return self._try, shape, None
@@ -282,14 +303,15 @@ class Regions:
         """A new shape, with the ways that may be faster."""
         name, ask = self._name(region, module, key), self._packs.verdicts.get
         ways = [Way(name + " fused", True)] if self._fuse and self._programs(region) < MOST_PROGRAMS else []
-        ways.append(Way(name, False))
+        if not region.views:
+            ways.append(Way(name, False))
         known = {way: None if self._always else ask(way.name) for way in ways}
         shape = region.shapes[key] = Shape([way for way in ways if known[way] is not False])
         shape.trusted = next((way for way in ways if known[way]), None)
-        if known[ways[0]] is None:
+        if ways and known[ways[0]] is None:
             shape.trusted = None  # nobody knows which of the two is faster
         shape.seen = shape.trusted is not None
-        if self._always:
+        if self._always and ways:
             shape.trusted = ways[0]
         shape.closed = not shape.ways or None in key or not any(type(part) is tuple and len(part) == 3 for part in key)
         return shape

@@ -23,6 +23,7 @@ from torch.nn import functional as F
 import hook_attention  # noqa: F401 - more cases
 import hook_direct  # noqa: F401 - and more
 import hook_fuses  # noqa: F401 - more cases
+import hook_heads  # noqa: F401 - and more
 import hook_images  # noqa: F401 - and more
 import hook_training  # noqa: F401 - and those that train
 from hook_case import CALLS, CASES, calls, case, image

@@ -27,6 +27,7 @@ def kind(*due):
 class Base(nn.Module):
     def __init__(self):
         super().__init__()
+        self.head, self.wide = nn.Linear(4 * 6 * 6, 8), nn.Linear(4, 4)
         self.one, self.two, self.three = nn.Conv2d(4, 4, 1), nn.Conv2d(4, 4, 3, padding=1, bias=False), nn.Conv2d(4, 1, 1)
         self.up = nn.ConvTranspose2d(4, 4, 1)
         self.norm, self.other, self.act = nn.BatchNorm2d(4), nn.BatchNorm2d(4), nn.ReLU(inplace=True)
@@ -153,6 +154,12 @@ class SumAfterAnActivation(Base):
 
 
 @kind(0, 1, 0, 0)
+class SumBeforeAnotherActivation(Base):
+    def forward(self, x):
+        return F.leaky_relu(self.one(x) + x, 0.1)
+
+
+@kind(0, 1, 0, 0)
 class SumKept(Base):
     """What it is added to is wanted later."""
 
@@ -204,6 +211,111 @@ class PaddingInAWord(Base):
 
     def forward(self, x):
         return self.act(self.norm(self.valid(x)))
+
+
+@kind(0, 0, 2, 0)
+class Head(Base):
+    def forward(self, x):
+        return F.gelu(self.head(torch.flatten(F.relu(self.one(x)), 1)))
+
+
+@kind(0, 0, 1, 0)
+class NormOfChannels(Base):
+    """Linear layers over the last axis: PyTorch adds their bias on its own."""
+
+    def forward(self, x):
+        y = F.layer_norm(self.one(x).permute(0, 2, 3, 1), (4,), self.norm.weight, self.norm.bias)
+        return self.wide(F.gelu(self.wide(y))).permute(0, 3, 1, 2) + x
+
+
+@kind(1, 0, 1, 0)
+class Shuffled(Base):
+    def forward(self, x):
+        y = self.act(self.norm(self.one(x)))
+        n, c, h, w = y.shape
+        y = y.view(n, 2, c // 2, h, w).transpose(1, 2).contiguous().view(n, -1, h, w)
+        return self.two(y)
+
+
+@kind(0, 0, 2, 0)
+class InParts(Base):
+    def forward(self, x):
+        y, z = F.relu(self.two(x)).chunk(2, dim=1)
+        a, b = z.split([1, 1], 1)
+        return F.relu(self.one(torch.cat([z * 2, a, b + y[:, :1]], 1)))
+
+
+@kind(0, 0, 1, 0)
+class WrittenThroughAView(Base):
+    """Nobody looks at the rest."""
+
+    def forward(self, x):
+        y = self.two(x).flatten(1)
+        y += 1
+        return F.relu(self.one(y.unflatten(1, (4, 6, 6))))
+
+
+@kind(0, 1, 1, 0)
+class SumOfWhichThereIsAView(Base):
+    def forward(self, x):
+        y = F.max_pool2d(x, 1)
+        v = y.flatten(1)
+        return (self.two(x) + y) * F.relu(self.head(v)).mean()
+
+
+@kind()
+class ViewOfWhatIsWritten(Base):
+    def forward(self, x):
+        y = F.relu(self.one(x))
+        v = y.flatten(1)
+        y += 1
+        return self.head(v)
+
+
+@kind()
+class WrittenViewOfWhatIsUsed(Base):
+    def forward(self, x):
+        y = F.relu(self.one(x))
+        v = y.permute(0, 2, 3, 1)
+        v += 1
+        return self.two(y)
+
+
+@kind()
+class CopyOrNot(Base):
+    """With channels last this is no copy."""
+
+    def forward(self, x):
+        y = F.relu(self.one(x))
+        v = y.permute(0, 2, 3, 1).contiguous()
+        v += 1
+        return self.two(y)
+
+
+@kind()
+class TwoPartsReturned(Base):
+    def forward(self, x):
+        y = F.relu(self.one(x))
+        return y[:, :2].contiguous(), y[:, 2:].contiguous()
+
+
+@kind()
+class InputViewed(Base):
+    def forward(self, x):
+        return F.relu(self.one(x)), x.flatten(1).contiguous()
+
+
+@kind()
+class InputWrittenThroughAView(Base):
+    def forward(self, x):
+        x.transpose(2, 3).relu_()
+        return F.relu(self.one(x))
+
+
+@kind()
+class OfAnotherType(Base):
+    def forward(self, x):
+        return self.two(F.relu(self.one(x)).view(torch.int32).view(torch.float32))
 
 
 @kind()
@@ -279,7 +391,7 @@ class Mixed(Base):
 
 
 def taken(steps):
-    convolutions = [step for step in steps if isinstance(step, fuse.Convolution)]
+    convolutions = [step for step in steps if isinstance(step, fuse.Packed)]
     return (sum(step.norm is not None for step in convolutions), sum(step.other is not None for step in convolutions),
             sum(step.activation is not fuse.NONE for step in convolutions), sum(step.in_place for step in convolutions))
 

@@ -26,7 +26,7 @@ class Base(nn.Module):
         self.body = nn.Sequential(nn.Conv2d(4, 4, 1), nn.ReLU(inplace=True))
         self.short, self.scale, self.channels = None, 2.0, 4
         self.seen, self.function = [], torch.flatten
-        self.gamma = nn.Parameter(torch.ones(1))
+        self.gamma, self.normal = nn.Parameter(torch.ones(1)), nn.BatchNorm2d(4)
 
 
 def decorated(function):
@@ -237,7 +237,298 @@ class Transposes(Base):
 
 class ScaledByParameter(Base):
     def forward(self, x):
-        return self.one(x) * self.gamma
+        return self.gamma * self.one(x).mul(self.gamma)
+
+
+class ReturnsParameter(Base):
+    def forward(self, x):
+        return self.one(x), self.gamma
+
+
+class WritesParameter(Base):
+    def forward(self, x):
+        gamma = self.gamma
+        gamma += self.one(x)
+        return x
+
+
+class WritesParameterByMethod(Base):
+    def forward(self, x):
+        return self.gamma.add_(self.one(x))
+
+
+class OwnMethods(Base):
+    def head(self, x, times=1):
+        for _ in range(times):
+            x = self.two(x)
+        return self.tail(x, self.short)
+
+    def tail(self, x, short):
+        if short is not None:
+            return short.view(-1)
+        return x
+
+    def forward(self, x):
+        return self.head(self.one(x), times=2)
+
+
+class OwnMethodTwice(OwnMethods):
+    """Harmless with one argument, and not with the other."""
+
+    def forward(self, x):
+        return self.tail(x, None) + self.tail(x, x)
+
+
+class OwnMethodKeeps(Base):
+    def keep(self, x):
+        self.seen.append(x)
+        return x
+
+    def forward(self, x):
+        return self.keep(self.one(x))
+
+
+class OwnMethodOfInstance(OwnMethods):
+    def __init__(self):
+        super().__init__()
+        self.tail = lambda x, short: x.view(-1)
+
+
+class OwnMethodRebinds(Base):
+    """What the argument is known to be no longer holds."""
+
+    def maybe(self, x, flat):
+        flat = x
+        if flat is not None:
+            return x.view(-1)
+        return x
+
+    def forward(self, x):
+        return self.maybe(self.one(x), None)
+
+
+class OwnMethodTakesAll(Base):
+    def all(self, *x):
+        return x[0]
+
+    def forward(self, x):
+        return self.all(self.one(x))
+
+
+class OwnMethodTakesChild(Base):
+    def run(self, layer, x):
+        return layer.add(x)
+
+    def forward(self, x):
+        for step in self.steps:
+            x = self.run(step, x)
+        return x
+
+
+class Recurs(Base):
+    def again(self, x):
+        return self.again(x)
+
+    def forward(self, x):
+        return self.again(self.one(x))
+
+
+def drop_path(x, rate, training=False):
+    if rate == 0.0 or not training:
+        return x
+    KEPT.append(x)
+    return x.view(-1)
+
+
+def keeps(x):
+    KEPT.append(x)
+    return x
+
+
+def scaled(x, by):
+    assert by.ndim == 1, f"not {by}"
+    torch._assert(x.ndim == 4, f"{x.ndim} dimensions")
+    return x * by
+
+
+class Helpers(Base):
+    def forward(self, x):
+        return scaled(drop_path(self.one(x), 0.1, self.training), x.mean((2, 3), keepdim=True))
+
+
+class HelperTrains(Base):
+    def forward(self, x):
+        return drop_path(self.one(x), 0.1, True)
+
+
+class HelperKeeps(Base):
+    def forward(self, x):
+        return keeps(self.one(x))
+
+
+class DeadBranches(Base):
+    def forward(self, x):
+        norm = getattr(self, "norm", None)
+        if self.training or self.channels in (1, 2):
+            return self.one(x).view(-1)
+        if self.short is not None and x.shape[0] > 1:
+            x = self.short(x).view(-1)
+        if norm is not None:
+            x = x.view(-1)
+        if not torch.jit.is_scripting():
+            return self.one(x) if self.scale == 2.0 else x.view(-1)
+        return x.view(-1)
+
+
+class LiveBranch(Base):
+    def forward(self, x):
+        if not self.training:
+            return self.one(x).view(-1)
+        return x
+
+
+class BranchOfList(Base):
+    """A list may be written in its place."""
+
+    def forward(self, x):
+        if self.seen:
+            return x.view(-1)
+        return self.one(x)
+
+
+class BranchOfInput(Base):
+    def forward(self, x, flat=False):
+        if flat:
+            return x.view(-1)
+        return self.one(x)
+
+
+class BranchOfClass(Base):
+    flat = False
+
+    def forward(self, x):
+        if self.flat:
+            return x.view(-1)
+        return self.one(x)
+
+
+class KnownOnlyOnce(Base):
+    def forward(self, x):
+        flat = None
+        for step in self.steps:
+            if flat is not None:
+                x = x.view(-1)
+            flat = step(x)
+        return x
+
+
+class Counts(Base):
+    def forward(self, x):
+        for number, step in enumerate(self.steps):
+            if number > 0 and isinstance(x, torch.Tensor) and not isinstance(x, (list)):
+                x = F.dropout(x, 0.5, self.training)
+            x = step(x)
+        return F.batch_norm(x, self.normal.running_mean, self.normal.running_var, None, None)
+
+
+class Iterates(nn.Sequential):
+    """All ways to go over children."""
+
+    def forward(self, x):
+        for layer in self:
+            x = layer(x)
+        for number, (layer, other) in enumerate(zip(self, [1, 2])):
+            x = layer(x) * other + number
+        for name, layer in self.named_children():
+            x = layer(x)
+        for layer in self._modules.values():
+            x = layer(x)
+        return torch.cat([layer(x) for layer in self.children()], 1)
+
+
+class IteratesDict(nn.ModuleDict):
+    def forward(self, x):
+        for name, layer in self.items():
+            x = layer(x)
+        for layer in self.values():
+            x = layer(x)
+        return x
+
+
+class IteratesItsOwnWay(Iterates):
+    def __iter__(self):
+        return iter([torch.flatten])
+
+
+class KeepsPair(nn.ModuleDict):
+    def forward(self, x):
+        for pair in self.items():
+            x = pair[1].add(x)
+        return x
+
+
+class ZipsOthers(Base):
+    def forward(self, x):
+        for step, function in zip(self.steps, [torch.flatten]):
+            x = function(step(x))
+        return x
+
+
+class Inherits(nn.Conv2d):
+    """A layer of PyTorch's by another name."""
+
+    def __init__(self, channels):
+        super().__init__(channels, channels, 1)
+
+    def helps(self):
+        return 1
+
+
+class OverridesHelper(nn.Conv2d):
+    def _conv_forward(self, input, weight, bias):
+        return super()._conv_forward(input, weight, bias).view(-1)
+
+
+class CountsOthers(Base):
+    def forward(self, x):
+        for number, function in enumerate([torch.flatten]):
+            x = function(x)
+        return x
+
+
+class CountsWrongWay(Base):
+    def forward(self, x):
+        for pair in enumerate(self.steps):
+            x = pair[1](x)
+        return x
+
+
+class DropsOut(Base):
+    def forward(self, x):
+        return F.dropout(self.one(x), 0.5)
+
+
+class HidesBuiltIn(Base):
+    def forward(self, x, enumerate=None):
+        for number, step in enumerate(self.steps):
+            x = step(x)
+        return x
+
+
+class NameOfMethodAndChild(Base):
+    def forward(self, x):
+        return self.both(x)
+
+    def both(self, x):
+        return x.view(-1)
+
+
+class AliasOfStep(Base):
+    def forward(self, x):
+        for step in self.pairs:
+            other = step
+            x = other.add(x)
+        return x
 
 
 class InnerKeeps(Base):
@@ -326,7 +617,7 @@ def made_here():
     return {"without source": without(), "forward of its own": replaced}
 
 
-PROVED = (Chain, Checks, Adds)
+PROVED = (Chain, Checks, Adds, HasLinear, ScaledByParameter, OwnMethods, Helpers, DeadBranches, Counts)
 
 
 class Pair(nn.Sequential):
@@ -338,14 +629,19 @@ def subclasses(own):
 
 
 def main():
-    prover = proof.Prover(torch, lambda own: own.forward)
+    prover = proof.Prover(torch, lambda own: own.forward, False)
     kinds = {own.__name__: own() for own in subclasses(Base)} | made_here()
+    kinds["NameOfMethodAndChild"]._modules["both"] = nn.ReLU()
     kinds["sequence"] = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.MaxPool2d(2), Chain())
     kinds["pair"] = Pair(nn.Conv2d(3, 4, 3), nn.ReLU())
+    layers = [nn.Conv2d(4, 4, 1), nn.ReLU()]
+    kinds["Iterates"], kinds["IteratesItsOwnWay"] = Iterates(*layers), IteratesItsOwnWay(*layers)
+    kinds["IteratesDict"], kinds["KeepsPair"] = IteratesDict({"one": layers[0]}), KeepsPair({"one": Adds()})
+    kinds["Inherits"], kinds["OverridesHelper"] = nn.Sequential(Inherits(4)), nn.Sequential(OverridesHelper(4, 4, 1))
     kinds["odd sequence"] = nn.Sequential(nn.Conv2d(3, 4, 3), nn.Flatten())
-    due = {own.__name__ for own in PROVED} | {"sequence", "pair"}
+    due = {own.__name__ for own in PROVED} | {"sequence", "pair", "Iterates", "IteratesDict", "Inherits"}
     for name, module in kinds.items():
-        if (prover.proof(module) is not None) != (name in due):
+        if (prover.proof(module.eval()) is not None) != (name in due):
             print(name)
     nn.ReLU.forward = lambda self, x: x.view(-1)
     if prover.proof(nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU())) is not None:

@@ -20,7 +20,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 PYTHON = common.torch_python()
 
 # Those of hook_images.py in which no module may run any more, or must again.
-FUSED = ["hook_fuses", "unet", "classifier", "volumes", "a_region_that_gives_more_than_one", "memory_of_an_output", "hooks_that_view",
+FUSED = ["hook_fuses", "hook_heads", "unet", "classifier", "volumes", "a_region_that_gives_more_than_one", "memory_of_an_output", "hooks_that_view",
          "a_hook_on_all_modules", "a_class_changed_later", "programs_made_of_a_region", "a_region_under_autocast_and_modes",
          "a_fork_while_the_state_is_locked"]
 
@@ -241,7 +241,7 @@ class Torch(unittest.TestCase):
                                     ("auto", ["--prepack", "auto", "--channels-last", "auto", "--fuse", "off"],
                                      ["__main__", "hook_attention", "hook_direct", "hook_images", "hook_training"]),
                                     ("fused", ["--prepack", "on", "--channels-last", "on", "--fuse", "on"], FUSED),
-                                    ("auto fused", [], ["hook_fuses"])):
+                                    ("auto fused", [], ["hook_fuses", "hook_heads"])):
             ours = self.run_python(cases, str(self.folder / way), *names, way=options)
             self.assertEqual((ours.returncode, ours.stdout), (0, bare.stdout), ours.stderr)
             if names:

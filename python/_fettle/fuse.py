@@ -67,7 +67,7 @@ def _is_packable(step, torch):
     input, weight, bias, stride = step.arguments[:4]
     if not step.arguments[6] and layers.reads_beyond(weight.shape, stride, step.output.shape[-1]):
         return False
-    return len(input.shape) == len(weight.shape) and input.dtype is weight.dtype and \
+    return len(input.shape) == len(weight.shape) >= 4 and input.dtype is weight.dtype and \
         type(weight.tensor) is torch.nn.Parameter and (bias is None or type(bias.tensor) is torch.nn.Parameter)
 
 

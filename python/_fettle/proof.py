@@ -15,13 +15,13 @@ from _fettle import memo, questions, source
 
 # Layers of torch.nn whose output's values do not depend on how their input lies in memory, and which keep nothing.
 LEAVES = """
-Conv2d Conv3d ConvTranspose2d ConvTranspose3d BatchNorm2d BatchNorm3d GroupNorm Identity Dropout Dropout2d Dropout3d
+Conv1d Conv2d Conv3d ConvTranspose2d ConvTranspose3d BatchNorm2d BatchNorm3d GroupNorm Identity Dropout Dropout2d Dropout3d
 ReLU ReLU6 LeakyReLU PReLU ELU CELU SELU SiLU Mish GELU Sigmoid Tanh Softplus Hardswish Hardsigmoid Hardtanh
 MaxPool2d MaxPool3d AvgPool2d AvgPool3d AdaptiveAvgPool2d AdaptiveAvgPool3d AdaptiveMaxPool2d AdaptiveMaxPool3d
 Upsample UpsamplingNearest2d UpsamplingBilinear2d ZeroPad2d ConstantPad2d
 ReflectionPad2d ReflectionPad3d ReplicationPad2d ReplicationPad3d Linear LayerNorm Flatten
 """.split()
-CONVOLUTIONS = ("Conv2d", "Conv3d", "ConvTranspose2d", "ConvTranspose3d")
+CONVOLUTIONS = ("Conv1d", "Conv2d", "Conv3d", "ConvTranspose2d", "ConvTranspose3d")
 VIEWS = ("Flatten",)  # of the layers: what source.py has of functions
 OPERATORS = ["__%s%s__" % (way, name) for name in ("add", "sub", "mul", "truediv", "floordiv", "mod", "pow")
              for way in ("", "r", "i")]
@@ -30,9 +30,9 @@ OF_CLASSES = {"__init__", "__module__", "__doc__", "__dict__", "__weakref__", "_
               "__static_attributes__", "__firstlineno__", "__parameters__", "__orig_bases__", "__constants__", "extra_repr"}
 DEEPEST = 8  # functions within functions
 
-# What it rests on besides the modules: [(where, name, what is there)], and the functions whose source was read. `views`: it
-# holds for a list of operators alone.
-Proof = collections.namedtuple("Proof", "rests_on functions views")
+# What it rests on besides the modules: [(where, name, what is there)], [(a list, what is in it)], and the functions whose source
+# was read. `views`: it holds for a list of operators alone.
+Proof = collections.namedtuple("Proof", "rests_on lists functions views")
 
 
 class Prover:
@@ -163,4 +163,4 @@ class Prover:
         except (source.Refused, OSError, TypeError, SyntaxError) as error:
             self.obstacle = error
             return None
-        return Proof(list(self._asked.noted.values()), list(self._read), self._views)
+        return Proof(list(self._asked.noted.values()), list(self._asked.lists_seen.values()), list(self._read), self._views)

@@ -15,14 +15,17 @@ def is_simple(value):
 
 
 class Questions:
-    """`noted`: {key: (where, name, what is there)}. A path is the names after `self`."""
+    """
+    `noted`: {key: (where, name, what is there)}; `lists_seen`: {key: (a list, what was in it)}. A path is the names after `self`.
+    """
 
     def __init__(self, torch):
         self.module, self._kinds = torch.nn.Module, (torch.Tensor, torch.nn.Parameter)
         self._dict, self.lists = torch.nn.ModuleDict, (torch.nn.ModuleList, torch.nn.Sequential)
-        self.noted = {}
+        self.noted, self.lists_seen = {}, {}
 
     def begin(self, noted):
+        self.lists_seen = {}
         self.noted = {(id(where), name): (where, name, value) for where, name, value in noted}
 
     # ---- Asked directly ----
@@ -87,6 +90,14 @@ class Questions:
             if type(table.get(name)) in self._kinds:
                 self.note(table, name)
                 return True
+        return False
+
+    def listed(self, module, path):
+        """Is it a list or dict of plain things?"""
+        value = self.at(module, path)
+        if type(value) is list and all(map(is_simple, value)) or type(value) is dict and all(map(is_simple, value.values())):
+            self.lists_seen[id(value)] = value, value.copy()
+            return True
         return False
 
     def method(self, module, name):

@@ -75,7 +75,7 @@ class Shape:
 class Region:
     """A proved module, and what the proof rests on."""
 
-    __slots__ = ("module", "children", "parts", "forwards", "rests_on", "views", "convolutions", "shapes", "guard", "orders")
+    __slots__ = ("module", "children", "parts", "forwards", "rests_on", "lists", "views", "convolutions", "shapes", "guard", "orders")
 
     def __init__(self, torch, module, prover, proved, forget):
         self.module = weakref.ref(module, forget)
@@ -84,7 +84,7 @@ class Region:
         self.parts = [(part, type(part), tuple(part._modules.values())) for part in module.modules()][1:]
         kinds = {type(part) for part in module.modules()}
         self.forwards = [(kind, prover.plain(kind)) for kind in kinds]
-        self.rests_on, self.views = proved.rests_on, proved.views
+        self.rests_on, self.lists, self.views = proved.rests_on, proved.lists, proved.views
         self.convolutions = [part for part in module.modules() if prover.is_convolution(part)]
         self.shapes = {}
         self.orders = self.orders_now()
@@ -99,7 +99,8 @@ class Region:
                     type(part) is not kind or (tuple(modules.values()) != children if children else modules):
                 return False
         return all(plain(kind) is forward for kind, forward in self.forwards) and \
-            all(place.get(name) is value for place, name, value in self.rests_on) and self.guard.stands()
+            all(place.get(name) is value for place, name, value in self.rests_on) and \
+            all(now == then for now, then in self.lists) and self.guard.stands()
 
     def orders_now(self):
         """How the weights lie in memory: it decides how a convolution of PyTorch's lays out what it returns."""

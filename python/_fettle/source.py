@@ -5,30 +5,35 @@ expressions are of a few kinds; what is not known is refused. Methods of the mod
 looked at where they are called, with what is known of their arguments there.
 """
 import ast
+import collections
 import copy
+import math
 import types
 
 from _fettle import living, questions
 
 # In torch and in torch.nn.functional: functions whose output's values do not depend on how their input lies in memory.
 FUNCTIONS = {
-    "": "add sub mul div cat relu relu_ sigmoid tanh clamp minimum maximum mean",
+    "": "add sub mul div cat stack relu relu_ sigmoid tanh clamp minimum maximum mean sum softmax",
     "nn.functional": "relu relu_ relu6 leaky_relu elu celu selu silu mish gelu hardswish hardsigmoid hardtanh softplus "
-                     "max_pool2d max_pool3d avg_pool2d avg_pool3d adaptive_avg_pool2d adaptive_avg_pool3d interpolate",
+                     "max_pool2d max_pool3d avg_pool2d avg_pool3d adaptive_avg_pool2d adaptive_avg_pool3d interpolate softmax",
 }
 # To these a parameter may be given, too: what they return is new.
-OPERANDS = {"": "add sub mul div minimum maximum", "nn.functional": "group_norm batch_norm layer_norm linear"}
+OPERANDS = {"": "add sub mul div minimum maximum addcmul", "nn.functional": "group_norm batch_norm layer_norm linear"}
 # In torch.nn.functional, where their argument `training` is not: place and default. Else they write statistics or draw numbers.
 NOT_TRAINING = {"dropout": (2, True), "dropout2d": (2, True), "dropout3d": (2, True), "batch_norm": (5, False)}
 # What may be a copy or the same memory, by how that lies.
 VIEWS = "flatten reshape permute transpose chunk split unsqueeze squeeze"  # in torch, and as methods
-VIEWING = {*VIEWS.split(), "view", "contiguous"}
+VIEWING = {*VIEWS.split(), "view", "contiguous", "expand", "expand_as"}
 ASSERT = "_assert"       # in torch
+OF_NUMBERS = (math.ceil, math.floor, math.sqrt, math.prod)
 SCRIPTING = ("is_scripting", "is_tracing")  # in torch.jit: no region is one of a model that is scripted or traced
 LOGS = ("torchvision.utils", "_log_api_usage_once")  # tells PyTorch's makers that something is used
 BUILT_IN = {"len", "range", "zip", "enumerate", "reversed", "tuple", "list", "int", "float", "bool", "min", "max"}
 
-METHODS = {"add", "add_", "sub", "mul", "mul_", "div", "relu", "relu_", "sigmoid", "tanh", "clamp", "mean", "size", "dim"}
+METHODS = {"add", "add_", "sub", "mul", "mul_", "div", "relu", "relu_", "sigmoid", "tanh", "clamp", "mean", "sum", "norm", "softmax",
+           "size", "dim"}
+CONTAINING = {"append", "extend", "insert", "pop"}  # methods of lists
 ATTRIBUTES = {"shape", "dtype", "device", "ndim"}  # of tensors
 
 STATEMENTS = (ast.Assign, ast.AugAssign, ast.AnnAssign, ast.Expr, ast.For, ast.If, ast.Return, ast.Raise, ast.Pass, ast.Assert)
@@ -52,7 +57,8 @@ class Known:
 
         self.operands, self.views = those(OPERANDS), those({"": VIEWS})
         self.not_training = {id(getattr(torch.nn.functional, name)): given for name, given in NOT_TRAINING.items()}
-        self.functions = (those(FUNCTIONS) | self.operands | {id(getattr(torch, ASSERT))}) - set(self.not_training)
+        self.functions = (those(FUNCTIONS) | self.operands | {id(getattr(torch, ASSERT)), *map(id, OF_NUMBERS)}) - \
+            set(self.not_training)
         self.never = {id(getattr(torch.jit, name)) for name in SCRIPTING}
         self.tensor, self.module, self.containers = torch.Tensor, torch.nn.Module, (torch.nn.ModuleList, torch.nn.Sequential)
 
@@ -149,12 +155,15 @@ class Function:
 
     def _gather(self, body):
         """Locals, and of which of them it is known what they hold."""
-        kinds = {}
+        kinds, written = {}, []
         for node in (inner for statement in body for inner in ast.walk(statement)):
             if isinstance(node, (ast.Assign, ast.AnnAssign)):
                 for target in node.targets if isinstance(node, ast.Assign) else [node.target]:
-                    made = isinstance(node.value, (ast.List, ast.ListComp)) and isinstance(target, ast.Name)
-                    self._bind(target, "list" if made else "", kinds)
+                    if isinstance(target, ast.Subscript) and isinstance(target.value, ast.Name):
+                        written.append(target)
+                    else:
+                        made = isinstance(target, ast.Name) and self._makes_container(node.value)
+                        self._bind(target, "list" if made else "", kinds)
             elif isinstance(node, ast.AugAssign):
                 self._bind(node.target, "", kinds)
             elif isinstance(node, (ast.For, ast.comprehension)):
@@ -162,6 +171,14 @@ class Function:
         self._locals |= set(kinds)
         self._lists = {name for name, kind in kinds.items() if kind == {"list"}} - self._parameters
         self._children = {name for name, kind in kinds.items() if kind == {"child"}} - self._parameters
+        for target in written:
+            if target.value.id not in self._lists:
+                raise Refused(target)
+            self._expression(target.slice)
+
+    def _makes_container(self, node):
+        return isinstance(node, (ast.List, ast.ListComp, ast.Dict)) or \
+            isinstance(node, ast.Call) and not node.args and not node.keywords and self._outside(node.func) is collections.OrderedDict
 
     def _bind(self, target, kind, kinds):
         """`kind`: a word, or one for each part of what is unpacked."""
@@ -261,8 +278,10 @@ class Function:
             self._attribute(node)
         elif isinstance(node, ast.Call):
             self._call(node)
-        elif isinstance(node, ast.Compare) and self._asks_for_none(node):
-            pass
+        elif isinstance(node, ast.Compare):
+            self._compare(node)
+        elif isinstance(node, ast.Subscript) and self._is_listed(node.value):
+            self._expression(node.slice)
         elif isinstance(node, (ast.GeneratorExp, ast.ListComp)):
             self._expression(node.elt)
             for part in node.generators:
@@ -291,6 +310,19 @@ class Function:
             return
         self._expression(node)
 
+    def _compare(self, node):
+        if self._asks_for_none(node):
+            return
+        self._expression(node.left)
+        for how, part in zip(node.ops, node.comparators):
+            if not (isinstance(how, (ast.In, ast.NotIn)) and self._is_listed(part)):
+                self._expression(part)
+
+    def _is_listed(self, node):
+        """Is it a list of the module's, or a dict, of plain things?"""
+        path = self._path(node)
+        return bool(path) and self._ask("listed", path)
+
     def _asks_for_none(self, node):
         """Is it `self.a is None`, or not?"""
         return len(node.ops) == 1 and isinstance(node.ops[0], (ast.Is, ast.IsNot)) and \
@@ -303,6 +335,9 @@ class Function:
         value = self._ask("at", path) if path else None
         if value is not None:
             if not questions.is_simple(value):
+                raise Refused(node)
+        elif path and self._ask("tensor", path):
+            if not self._ask("views"):  # a list of operators knows who writes what
                 raise Refused(node)
         elif path and len(path) == 1:
             if not self._ask("has", path):
@@ -319,9 +354,12 @@ class Function:
         if self._asks_for_kind(node):
             return self._expression(node.args[0])
         of_tensor = isinstance(function, ast.Attribute) and self._path(function) is None and function.attr in METHODS
+        known = of_tensor or id(outside) in self._known.views | self._known.functions
+        counts = isinstance(function, ast.Name) and function.id == "len" and self._is_built_in("len")
         for part in [*node.args, *(word.value for word in node.keywords)]:
-            (self._operand if of_tensor or id(outside) in self._known.operands else self._expression)(part)
-        if not (self._harmless(function, outside) or self._trains_nothing(node, outside) or self._is_view(function, outside) or
+            if not (known and self._is_listed(part) or counts and type(self._at(part)) in self._known.containers):
+                (self._operand if of_tensor or id(outside) in self._known.operands else self._expression)(part)
+        if not (self._makes_container(node) or self._harmless(function, outside) or self._trains_nothing(node, outside) or self._is_view(function, outside) or
                 self._is_proved(node, outside)):
             raise Refused(node)
 
@@ -341,16 +379,19 @@ class Function:
                 return function.id in self._children
             return function.id in BUILT_IN if self._is_built_in(function.id) else self._is_known(outside)
         if isinstance(function, ast.Attribute):
-            if isinstance(function.value, ast.Name) and function.value.id in self._lists:
-                return function.attr in ("append", "pop")
+            # With a list that came from outside of it a region does nothing.
+            if isinstance(function.value, ast.Name) and function.value.id in self._lists | self._parameters and \
+                    function.attr in CONTAINING:
+                return True
             path = self._path(function)
-            if path is not None and len(path) == 1:
+            if path:
                 called = self._ask("at", path)
-                # All children are looked at. What is None now cannot be called, and the proof ends when it is something.
+                # All modules within are looked at. What is None now cannot be called, and the proof ends when it is something.
                 return isinstance(called, self._known.module) or called is None and self._ask("has", path)
             if self._is_known(outside):
                 return True
-            return function.attr in METHODS and self._is_of_tensor(function)
+            words = isinstance(function.value, ast.Constant) and type(function.value.value) is str and function.attr == "format"
+            return words or function.attr in METHODS and self._is_of_tensor(function)
         if isinstance(function, ast.Subscript):
             index = function.slice
             self._expression(index.value if type(index).__name__ == "Index" else index)  # Python 3.8's
@@ -373,9 +414,13 @@ class Function:
     def _is_view(self, function, outside):
         """What is a copy or not, by how it lies, is known from a list of operators alone."""
         if id(outside) not in self._known.views:
-            if not isinstance(function, ast.Attribute) or function.attr not in VIEWING or self._path(function) is not None:
+            if not isinstance(function, ast.Attribute) or function.attr not in VIEWING:
                 return False
-            self._expression(function.value)
+            path = self._path(function.value)
+            if path is None:
+                self._expression(function.value)
+            elif not path or not self._ask("tensor", path):
+                return False
         return self._ask("views")
 
     def _plain(self, node):

@@ -9,6 +9,7 @@ A value written in place is two values here. Nobody outside sees it in between, 
 unless something else uses the same memory afterwards. What may be the same memory, views and what is a copy by how it lies, is
 known as one family, and a list in which one of a family is used after another was written is none.
 """
+import collections
 import dataclasses
 import weakref
 
@@ -19,11 +20,12 @@ softplus celu _prelu_kernel clamp neg add sub mul div pow cat minimum maximum me
 reflection_pad2d reflection_pad3d replication_pad2d replication_pad3d
 max_pool2d_with_indices max_pool3d_with_indices avg_pool2d avg_pool3d _adaptive_avg_pool2d _adaptive_avg_pool3d
 adaptive_max_pool2d adaptive_max_pool3d
+stack sum linalg_vector_norm _softmax addcmul
 upsample_nearest2d upsample_nearest3d upsample_bilinear2d upsample_bicubic2d upsample_trilinear3d
 """.split())
 UNUSED = "empty"  # what batch norm makes for its backward
 # Operators whose output may be their input's memory, and how they are made of values that may lie in any order.
-VIEWS = {"view": "reshape", "_unsafe_view": "reshape", "_reshape_alias": "reshape", "permute": "", "transpose": "", "t": "",
+VIEWS = {"view": "reshape", "_unsafe_view": "reshape", "_reshape_alias": "reshape", "permute": "", "transpose": "", "t": "", "expand": "",
          "unsqueeze": "", "squeeze": "", "slice": "", "select": "", "clone": "same"}
 NEW = ("_unsafe_view", "clone")  # of these that the program sees as tensors of their own
 PARTS = ("split", "split_with_sizes")  # views of which each is one
@@ -134,6 +136,14 @@ class Tape:
             raise Refused("complex numbers")
         return part
 
+    def look(self, function, arguments):
+        """It is about to run: not if it writes what is the module's."""
+        name = function._schema.name
+        if not function._schema.is_mutable or name.endswith(LAID_OUT):
+            return
+        if not name.endswith("_") or name.endswith("__") or not arguments or self.value_of(arguments[0]).is_given():
+            raise Refused("it writes")
+
     def take(self, function, arguments, keywords, output):
         """function(*arguments, **keywords) gave `output`."""
         space, _, name = function._schema.name.partition("::")
@@ -239,14 +249,15 @@ class Tape:
         if own in (tuple, list):
             parts = [self._maker(part) for part in output]
             return lambda values: own([part(values) for part in parts])
-        if own is dict:
+        if own in (dict, collections.OrderedDict):
             named = {name: self._maker(part) for name, part in output.items()}
         elif dataclasses.is_dataclass(own) and isinstance(output, dict):  # what transformers' models return
             named = {field.name: self._maker(getattr(output, field.name)) for field in dataclasses.fields(own)}
         else:
             raise Refused("an output of another kind")
-        return lambda values: own(**{name: part(values) for name, part in named.items()}) if own is not dict else \
-            {name: part(values) for name, part in named.items()}
+        if own in (dict, collections.OrderedDict):
+            return lambda values: own((name, part(values)) for name, part in named.items())
+        return lambda values: own(**{name: part(values) for name, part in named.items()})
 
 
 def stand_in(input, weight, bias, stride, padding, dilation, transposed, output_padding, groups):
@@ -273,6 +284,7 @@ def record(torch, module, forward, args, kwargs, dtypes):
 
     class Recording(TorchDispatchMode):
         def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+            tape.look(function, args)
             output = stand_ins.get(function, function)(*args, **(kwargs or {}))
             tape.take(function, args, kwargs or {}, output)
             return output

@@ -321,7 +321,22 @@ class OfAnotherType(Base):
 @kind()
 class ViewWritten(Base):
     def forward(self, x):
-        self.norm.weight.view(1, 4, 1, 1).mul_(1)
+        self.norm.weight.view(1, 4, 1, 1).mul_(2)
+        return F.relu(self.one(x))
+
+
+@kind()
+class ParameterWritten(Base):
+    def forward(self, x):
+        weight = self.norm.weight
+        weight += 1
+        return F.relu(self.one(x))
+
+
+@kind()
+class ParameterWrittenAsOutput(Base):
+    def forward(self, x):
+        torch.add(self.norm.weight, 1, out=self.norm.weight)
         return F.relu(self.one(x))
 
 
@@ -406,10 +421,13 @@ def looks(engine, name, make, due):
     for part in (module.norm, module.other):
         part.running_mean.normal_(), part.running_var.uniform_(0.5, 2), part.weight.data.normal_(), part.bias.data.normal_()
     with torch.no_grad():
+        state = {name: value.clone() for name, value in module.state_dict().items()}
         try:
             graph = trace.record(torch, module, make.forward, (x.clone(),), {}, engine.margins)
             made = program.Program(torch, engine, graph)
         except trace.Refused:
+            if any(not torch.equal(value, state[name]) for name, value in module.state_dict().items()):
+                return "its state is another"
             return None if due is None else "refused"
         got = taken(fuse.Fusion(torch, trace.record(torch, module, make.forward, (x.clone(),), {}, engine.margins)).steps)
         if got != due:

@@ -620,6 +620,11 @@ def made_here():
 PROVED = (Chain, Checks, Adds, HasLinear, ScaledByParameter, OwnMethods, Helpers, DeadBranches, Counts)
 
 
+# Proved for a list of operators, which knows of views.
+VIEWS = (Views, Reshapes, Flattens, Permutes, Contiguous, CallsMethod, ReturnsParameter, WritesParameter, OwnMethodTwice,
+         OwnMethodRebinds, LiveBranch, BranchOfInput, KnownOnlyOnce, NameOfMethodAndChild)
+
+
 class Pair(nn.Sequential):
     """With the forward of its parent."""
 
@@ -640,9 +645,13 @@ def main():
     kinds["Inherits"], kinds["OverridesHelper"] = nn.Sequential(Inherits(4)), nn.Sequential(OverridesHelper(4, 4, 1))
     kinds["odd sequence"] = nn.Sequential(nn.Conv2d(3, 4, 3), nn.Flatten())
     due = {own.__name__ for own in PROVED} | {"sequence", "pair", "Iterates", "IteratesDict", "Inherits"}
+    listing, views = proof.Prover(torch, lambda own: own.forward, True), {own.__name__ for own in VIEWS} | {"odd sequence"}
     for name, module in kinds.items():
         if (prover.proof(module.eval()) is not None) != (name in due):
             print(name)
+        found = listing.proof(module)
+        if (found is not None) != (name in due | views) or found and found.views != (name in views):
+            print(name, "for a list")
     nn.ReLU.forward = lambda self, x: x.view(-1)
     if prover.proof(nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU())) is not None:
         print("a layer replaced")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How much memory packed weights may take: a part of the plan's limit and of what the machine has free."""
+"""How much memory packed weights may take: a part of the plan's limit and of what the machine has free. And who shares some."""
 
 PART_OF_FREE = 4
 
@@ -35,3 +35,37 @@ class Budget:
 
     def give_back(self, size):
         self.used -= size
+
+
+class Shared:
+    """A packed weight that several use, and of which weight it is: `was`."""
+
+    __slots__ = ("was", "packed", "size", "users")
+
+    def __init__(self, was, packed, size):
+        self.was, self.packed, self.size, self.users = was, packed, size, 0
+
+
+class Products:
+    """Packed weights of linear layers for lists of operators: one serves any number of rows, so all lists that have the layer."""
+
+    def __init__(self, budget):
+        self._budget, self._held = budget, {}
+
+    def take(self, weight, pack):
+        """A Shared, to be given back; None: there is no room."""
+        was = id(weight), weight._version, weight.data_ptr()
+        held = self._held.get(was)
+        if held is None:
+            size = weight.numel() * weight.element_size()
+            if not self._budget.take(size):
+                return None
+            held = self._held[was] = Shared(was, pack(weight), size)
+        held.users += 1
+        return held
+
+    def give_back(self, held):
+        held.users -= 1
+        if not held.users:
+            del self._held[held.was]
+            self._budget.give_back(held.size)

@@ -18,7 +18,7 @@ import threading
 import time
 import weakref
 
-from _fettle import disturbed, layers, primitives, regions, watch
+from _fettle import disturbed, layers, memory, primitives, regions, watch
 from _fettle.known import GAIN, Layer, MOST_NEWS, MOST_TRIES, ROUNDS, Shape
 
 MOST_PACKINGS = 4      # of one layer at a time
@@ -35,6 +35,7 @@ class Packs:
         self._torch, self._always, self._budget, self.verdicts = torch, always, budget, verdicts
         self._complain = complain
         self._layers = {}  # id of a module: Layer
+        self._shared_products = memory.Products(budget)
         self.here = regions.Here()
         self.disturbed, self._gates = disturbed.Disturbed(torch, self.here), watch.Gates(torch)
         self._grad, self._tensor, self._strided = torch.is_grad_enabled, torch.Tensor, torch.strided
@@ -503,8 +504,8 @@ class Packs:
         return layer is not None and not layer.alone
 
     def holdings(self):
-        """(gates, budget), for others who pack weights."""
-        return self._gates, self._budget
+        """(gates, budget, shared products), for others who pack weights."""
+        return self._gates, self._budget, self._shared_products
 
     # ---- What came of it ----
 

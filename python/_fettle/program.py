@@ -74,13 +74,13 @@ class Program:
 
     def __init__(self, torch, packs, graph):
         self._torch = torch
-        self._gates, self._budget = packs.holdings()
+        self._gates, self._budget, self._products = packs.holdings()
         fusion = fuse.Fusion(torch, graph)
         self.fused = fusion.count()
         if not self.fused and not fusion.has_products():
             raise trace.Refused("nothing to fuse")
         self.uses, self.size, self._weights, self._changed, self.spoilt = 0, 0, [], False, False
-        self._forgets = []
+        self._forgets, self._shared = [], []
         try:
             self._prepare(graph, fusion.steps)
         except BaseException:
@@ -169,10 +169,6 @@ class Program:
     def _packed(self, step, magnitudes):
         """The call of a convolution, or of a linear layer, with its weight packed."""
         torch = self._torch
-        size = step.weight.tensor.numel() * step.weight.tensor.element_size()
-        if not self._budget.take(size):
-            raise trace.Refused("no room")
-        self.size += size
         with torch.inference_mode(False), torch.no_grad():
             made = fuse.folded(torch, step)
             magnitudes[id(step)] = bounds.magnitudes_of(*made, step.transposed)
@@ -180,12 +176,20 @@ class Program:
                 raise trace.Refused("values that are not finite")
             return (self._product if isinstance(step, fuse.Product) else self._convolution)(step, *made)
 
-    def _product(self, step, weight, bias):
+    def _product(self, step, _, bias):
         ops, input, activation = self._torch.ops.mkldnn, step.input.slot, step.activation
-        weight, run = ops._reorder_linear_weight.default(weight, layers.Linear.ROWS), ops._linear_pointwise.default
+        held = self._products.take(step.weight.tensor, lambda weight: ops._reorder_linear_weight(weight.detach(), layers.Linear.ROWS))
+        if held is None:
+            raise trace.Refused("no room")
+        self._shared.append(held)
+        weight, run = held.packed, ops._linear_pointwise.default
         return lambda values: run(values[input], weight, bias, *activation)
 
     def _convolution(self, step, weight, bias):
+        size = weight.numel() * weight.element_size()
+        if not self._budget.take(size):
+            raise trace.Refused("no room")
+        self.size += size
         ops, input, geometry, activation = self._torch.ops.mkldnn, step.input.slot, step.geometry, step.activation
         pack = ops._reorder_convolution_transpose_weight if step.transposed else ops._reorder_convolution_weight
         weight = pack(weight, *geometry, list(step.input.shape))
@@ -228,11 +232,15 @@ class Program:
                 values[slot] = None
         return self._made(values)
 
-    def has_packed(self, weight):
-        return any(held.tensor is weight for held in self._weights)
+    def packed(self):
+        """The ids of the weights that it holds packed."""
+        return {id(held.tensor) for held in self._weights}
 
     def close(self):
         for weight, forget in self._forgets:
             self._gates.unwatch(weight, forget)
         self._budget.give_back(self.size)
+        for held in self._shared:
+            self._products.give_back(held)
+        self._shared = []
         self._forgets, self.size, self._changed = [], 0, True  # a thread may be running the calls

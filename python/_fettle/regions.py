@@ -75,7 +75,8 @@ class Shape:
 class Region:
     """A proved module, and what the proof rests on."""
 
-    __slots__ = ("module", "children", "parts", "forwards", "rests_on", "lists", "views", "convolutions", "shapes", "guard", "orders")
+    __slots__ = ("module", "children", "parts", "forwards", "rests_on", "lists", "views", "convolutions", "linears", "shapes",
+                 "guard", "orders")
 
     def __init__(self, torch, module, prover, proved, forget):
         self.module = weakref.ref(module, forget)
@@ -86,6 +87,7 @@ class Region:
         self.forwards = [(kind, prover.plain(kind)) for kind in kinds]
         self.rests_on, self.lists, self.views = proved.rests_on, proved.lists, proved.views
         self.convolutions = [part for part in module.modules() if prover.is_convolution(part)]
+        self.linears = [part for part in module.modules() if prover.leaf_of(part) is torch.nn.Linear]
         self.shapes = {}
         self.orders = self.orders_now()
         self.guard = guard.Guard(torch, module, self.forwards, proved.functions, prover.is_leaf)
@@ -236,7 +238,7 @@ class Regions:
             if region is None or self.parted >= MOST_PARTED:
                 return
             self.parted += 1
-            for layer in region.convolutions:
+            for layer in region.convolutions + region.linears:
                 self._packs.begin_anew(layer)
 
     def _begin_anew(self, region):
@@ -561,8 +563,9 @@ class Regions:
         shape.ways = [chosen]
         self.kept += 1
         self.fused += chosen.fused
-        for layer in region.convolutions if chosen.fused else ():
-            if chosen.program.has_packed(layer._parameters.get("weight")):
+        packed = chosen.program.packed() if chosen.fused else ()
+        for layer in region.convolutions + region.linears:
+            if id(layer._parameters.get("weight")) in packed:
                 self._packs.note_packed(layer)
         self._packs.changed()
         self._release(region)
@@ -599,7 +602,7 @@ class Regions:
     def _release(self, region):
         """Layers whose packed weights no shape of the region needs go by themselves."""
         if not any(self._is_packed(shape) for shape in region.shapes.values()):
-            for layer in region.convolutions:
+            for layer in region.convolutions + region.linears:
                 self._packs.give_up(layer)
 
     def won(self):

@@ -24,10 +24,13 @@ def _is_same(one, two):
 
 
 class Log:
-    """What is asked while a function's source is looked at. `ask(question, *words)`: what `answers` has for it, noted down."""
+    """
+    What is asked while a function's source is looked at. `ask(question, *words)`: what `answers` has for it, noted down.
+    `refused`: why it is not harmless.
+    """
 
     def __init__(self, answers, module):
-        self._answers, self._module, self.entries, self.error = answers, module, [], None
+        self._answers, self._module, self.entries, self.refused = answers, module, [], None
 
     def ask(self, question, *words):
         answer = self._answers.answer(self._module, question, words)

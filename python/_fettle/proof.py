@@ -86,15 +86,15 @@ class Prover:
                 self._memo.put(key, log)
         finally:
             self._depth -= 1
-        if log.error is not None:
-            raise log.error
+        if log.refused is not None:
+            raise source.Refused(*log.refused)
 
     def _look_at_source(self, function, module, arguments):
         log = memo.Log(self, module)
         try:
             source.Function(function, self._definition(function), module is not None, log, self._known, arguments)
         except (source.Refused, OSError, TypeError, SyntaxError) as error:
-            log.error = error.with_traceback(None)
+            log.refused = error.args  # the error itself has frames, and they have modules
         return log
 
     def _definition(self, function):
@@ -161,6 +161,6 @@ class Prover:
             for part in module.modules():
                 self._part(part)
         except (source.Refused, OSError, TypeError, SyntaxError) as error:
-            self.obstacle = error
+            self.obstacle = error.args
             return None
         return Proof(list(self._asked.noted.values()), list(self._asked.lists_seen.values()), list(self._read), self._views)

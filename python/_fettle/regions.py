@@ -177,7 +177,9 @@ class Regions:
 
     def _region(self, module):
         """Of a module that can be proved; None."""
-        key, proved = id(module), self._prover.proof(module)
+        key = id(module)
+        with self._packs.lock:
+            proved = self._prover.proof(module)
         if proved is None:
             return None
         return Region(self._torch, module, self._prover, proved, lambda _: self._forget(key))

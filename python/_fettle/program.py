@@ -178,7 +178,8 @@ class Program:
 
     def _product(self, step, _, bias):
         ops, input, activation = self._torch.ops.mkldnn, step.input.slot, step.activation
-        held = self._products.take(step.weight.tensor, lambda weight: ops._reorder_linear_weight(weight.detach(), layers.Linear.ROWS))
+        pack = ops._reorder_linear_weight.default
+        held = self._products.take(step.weight.tensor, lambda weight: pack(weight.detach(), layers.Linear.ROWS))
         if held is None:
             raise trace.Refused("no room")
         self._shared.append(held)

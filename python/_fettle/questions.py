@@ -105,7 +105,15 @@ class Questions:
         if name in module.__dict__:
             return None
         self.note(module.__dict__, name)
-        for base in type(module).__mro__:
+        return self._in(type(module).__mro__, name)
+
+    def inherited(self, module, own, name):
+        """The function that super().name() calls in a method of the class `own`; None: as above."""
+        order = type(module).__mro__
+        return self._in(order[order.index(own) + 1:], name) if own in order else None
+
+    def _in(self, classes, name):
+        for base in classes:
             place = vars(base)
             self.noted[id(base), name] = place, name, place.get(name)  # each vars() is another object
             if name in place:

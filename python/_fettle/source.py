@@ -31,8 +31,8 @@ SCRIPTING = ("is_scripting", "is_tracing")  # in torch.jit: no region is one of 
 LOGS = ("torchvision.utils", "_log_api_usage_once")  # tells PyTorch's makers that something is used
 BUILT_IN = {"len", "range", "zip", "enumerate", "reversed", "tuple", "list", "int", "float", "bool", "min", "max"}
 
-METHODS = {"add", "add_", "sub", "mul", "mul_", "div", "relu", "relu_", "sigmoid", "tanh", "clamp", "mean", "sum", "norm", "softmax",
-           "size", "dim"}
+METHODS = {"add", "add_", "sub", "mul", "mul_", "div", "relu", "relu_", "sigmoid", "tanh", "clamp", "mean", "sum", "norm",
+           "softmax", "size", "dim"}
 CONTAINING = {"append", "extend", "insert", "pop"}  # methods of lists
 ATTRIBUTES = {"shape", "dtype", "device", "ndim"}  # of tensors
 
@@ -57,8 +57,8 @@ class Known:
 
         self.operands, self.views = those(OPERANDS), those({"": VIEWS})
         self.not_training = {id(getattr(torch.nn.functional, name)): given for name, given in NOT_TRAINING.items()}
-        self.functions = (those(FUNCTIONS) | self.operands | {id(getattr(torch, ASSERT)), *map(id, OF_NUMBERS)}) - \
-            set(self.not_training)
+        more = {id(getattr(torch, ASSERT)), id(torch.linalg.vector_norm), *map(id, OF_NUMBERS)}
+        self.functions = (those(FUNCTIONS) | self.operands | more) - set(self.not_training)
         self.never = {id(getattr(torch.jit, name)) for name in SCRIPTING}
         self.tensor, self.module, self.containers = torch.Tensor, torch.nn.Module, (torch.nn.ModuleList, torch.nn.Sequential)
 
@@ -77,7 +77,9 @@ class Function:
 
     def __init__(self, function, definition, method, asked, known, arguments=()):
         self._function, self._ask, self._known = function, asked.ask, known
-        given = definition.args if definition is not None and not function.__closure__ else None
+        # The only thing from around it may be the class that super() starts from.
+        closed = function.__closure__ and function.__code__.co_freevars != ("__class__",)
+        given = definition.args if definition is not None and not closed else None
         if given is None or given.vararg or given.kwarg or not given.args:
             raise Refused(function.__qualname__, "its source or arguments")
         names = [a.arg for a in given.posonlyargs + given.args + given.kwonlyargs]
@@ -177,8 +179,9 @@ class Function:
             self._expression(target.slice)
 
     def _makes_container(self, node):
-        return isinstance(node, (ast.List, ast.ListComp, ast.Dict)) or \
-            isinstance(node, ast.Call) and not node.args and not node.keywords and self._outside(node.func) is collections.OrderedDict
+        if isinstance(node, ast.Call) and not node.args and not node.keywords:
+            return self._outside(node.func) is collections.OrderedDict
+        return isinstance(node, (ast.List, ast.ListComp, ast.Dict))
 
     def _bind(self, target, kind, kinds):
         """`kind`: a word, or one for each part of what is unpacked."""
@@ -359,8 +362,8 @@ class Function:
         for part in [*node.args, *(word.value for word in node.keywords)]:
             if not (known and self._is_listed(part) or counts and type(self._at(part)) in self._known.containers):
                 (self._operand if of_tensor or id(outside) in self._known.operands else self._expression)(part)
-        if not (self._makes_container(node) or self._harmless(function, outside) or self._trains_nothing(node, outside) or self._is_view(function, outside) or
-                self._is_proved(node, outside)):
+        if not (self._makes_container(node) or self._harmless(function, outside) or self._trains_nothing(node, outside) or
+                self._is_view(function, outside) or self._is_proved(node, outside)):
             raise Refused(node)
 
     def _asks_for_kind(self, node):
@@ -387,7 +390,8 @@ class Function:
             if path:
                 called = self._ask("at", path)
                 # All modules within are looked at. What is None now cannot be called, and the proof ends when it is something.
-                return isinstance(called, self._known.module) or called is None and self._ask("has", path)
+                return isinstance(called, self._known.module) or called is None and self._ask("has", path) or \
+                    self._is_known(called)
             if self._is_known(outside):
                 return True
             words = isinstance(function.value, ast.Constant) and type(function.value.value) is str and function.attr == "format"
@@ -423,6 +427,14 @@ class Function:
                 return False
         return self._ask("views")
 
+    def _is_super(self, function):
+        """Is it super().name?"""
+        if not isinstance(function, ast.Attribute) or not isinstance(function.value, ast.Call):
+            return False
+        called = function.value
+        return isinstance(called.func, ast.Name) and called.func.id == "super" and self._is_built_in("super") and \
+            not called.args and not called.keywords and bool(self._function.__closure__) and self._self is not None
+
     def _plain(self, node):
         """What an argument is at each call."""
         if isinstance(node, ast.Constant):
@@ -433,7 +445,12 @@ class Function:
     def _is_proved(self, node, outside):
         """Is it a function of the program's, or a method of the module's own, that is harmless itself?"""
         function, path = outside, self._path(node.func)
-        if path:
+        if self._is_super(node.func):
+            path = (node.func.attr,)
+            function = self._ask("inherited", self._function.__closure__[0].cell_contents, node.func.attr)
+            if self._ask("leaf", function):
+                return True
+        elif path:
             function = self._ask("method", path[0]) if len(path) == 1 else None
         if type(function) is not types.FunctionType or any(isinstance(part, ast.Starred) for part in node.args) or \
                 any(word.arg is None for word in node.keywords):

@@ -15,18 +15,18 @@ import weakref
 
 # Operators of aten whose output is new memory, and which write nothing. Of several outputs the first is followed.
 KNOWN = frozenset("""
-convolution addmm mm native_batch_norm native_group_norm native_layer_norm relu hardtanh sigmoid tanh silu hardswish hardsigmoid leaky_relu elu mish gelu
-softplus celu _prelu_kernel clamp neg add sub mul div pow cat minimum maximum mean constant_pad_nd
+convolution addmm mm native_batch_norm native_group_norm native_layer_norm
+relu hardtanh sigmoid tanh silu hardswish hardsigmoid leaky_relu elu mish gelu softplus celu _prelu_kernel
+clamp neg add sub mul div pow addcmul cat stack minimum maximum mean sum linalg_vector_norm _softmax constant_pad_nd
 reflection_pad2d reflection_pad3d replication_pad2d replication_pad3d
 max_pool2d_with_indices max_pool3d_with_indices avg_pool2d avg_pool3d _adaptive_avg_pool2d _adaptive_avg_pool3d
 adaptive_max_pool2d adaptive_max_pool3d
-stack sum linalg_vector_norm _softmax addcmul
 upsample_nearest2d upsample_nearest3d upsample_bilinear2d upsample_bicubic2d upsample_trilinear3d
 """.split())
 UNUSED = "empty"  # what batch norm makes for its backward
 # Operators whose output may be their input's memory, and how they are made of values that may lie in any order.
-VIEWS = {"view": "reshape", "_unsafe_view": "reshape", "_reshape_alias": "reshape", "permute": "", "transpose": "", "t": "", "expand": "",
-         "unsqueeze": "", "squeeze": "", "slice": "", "select": "", "clone": "same"}
+VIEWS = {"view": "reshape", "_unsafe_view": "reshape", "_reshape_alias": "reshape", "permute": "", "transpose": "", "t": "",
+         "expand": "", "unsqueeze": "", "squeeze": "", "slice": "", "select": "", "clone": "same"}
 NEW = ("_unsafe_view", "clone")  # of these that the program sees as tensors of their own
 PARTS = ("split", "split_with_sizes")  # views of which each is one
 LAID_OUT = "as_strided_"  # what pooling to a single value does to its output: other strides for the same

@@ -23,7 +23,9 @@ class Block(nn.Module):
         self.conv1, self.bn1 = nn.Conv2d(width, width, 3, stride, 1, bias=False), nn.BatchNorm2d(width)
         self.conv2, self.bn2 = nn.Conv2d(width, width, 3, 1, 1, bias=False), nn.BatchNorm2d(width)
         self.relu = nn.ReLU(inplace=True)
-        self.downsample = nn.Sequential(nn.Conv2d(width, width, 1, stride, bias=False), nn.BatchNorm2d(width)) if stride > 1 else None
+        self.downsample = None
+        if stride > 1:
+            self.downsample = nn.Sequential(nn.Conv2d(width, width, 1, stride, bias=False), nn.BatchNorm2d(width))
 
     def forward(self, x):
         identity = x
@@ -446,8 +448,9 @@ def forwards():
         y.add_(1)
         return self.head(flat), y
 
-    return [own(function) for function in (before, after, through, maybe, base_and_view, parts, chunks, only_part, turned, of_input,
-                                           input_itself, input_written, idle)], own(of_parameter)
+    functions = (before, after, through, maybe, base_and_view, parts, chunks, only_part, turned, of_input, input_itself,
+                 input_written, idle)
+    return [own(function) for function in functions], own(of_parameter)
 
 
 @case(True)
@@ -505,3 +508,31 @@ def layers_that_inherit():
     m = settled(nn.Sequential(Own(3, 8), nn.BatchNorm2d(8), nn.ReLU(), Own(8, 8), nn.BatchNorm2d(8), nn.ReLU()))
     odd = settled(nn.Sequential(Odd(3, 8, 3), nn.BatchNorm2d(8), nn.ReLU()))
     return calls(m, photo(), times=MANY) + calls(odd, photo(), times=MANY) + calls(Own(3, 4), image(2, 3, 8, 8), times=4)
+
+
+@case(True, None, True)
+def layers_called_by_their_classes():
+    class Norm(nn.LayerNorm):
+        def __init__(self, width, last=True):
+            super().__init__(width)
+            self.last = last
+
+        def forward(self, x):
+            if self.last:
+                return super().forward(x)
+            return super().forward(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
+
+    class Active(nn.Conv2d):
+        def forward(self, x):
+            return F.relu(super().forward(x))
+
+    class Doubled(nn.Sequential):
+        def forward(self, x):
+            return super().forward(x) * 2
+
+    m = settled(nn.Sequential(nn.Conv2d(3, 8, 3), Norm(8, False), Active(8, 8, 3), Doubled(nn.Conv2d(8, 8, 1), nn.BatchNorm2d(8)),
+                              nn.Flatten(), nn.Linear(8 * 16 * 16, 8), Norm(8)))
+    seen, x = calls(m, photo(), times=MANY), photo()
+    m[1].last = True
+    m[1].normalized_shape, m[1].weight, m[1].bias = (18,), nn.Parameter(torch.rand(18)), nn.Parameter(torch.rand(18))
+    return seen + calls(m, x, times=MANY)

@@ -489,6 +489,60 @@ class OverridesHelper(nn.Conv2d):
         return super()._conv_forward(input, weight, bias).view(-1)
 
 
+class CallsItsParent(Chain):
+    def forward(self, x):
+        return super().forward(F.relu(x))
+
+
+class CallsALayer(nn.Conv2d):
+    def forward(self, x):
+        return F.relu(super().forward(x))
+
+
+class CallsALayerOfItsOwn(CallsALayer):
+    def _conv_forward(self, input, weight, bias):
+        KEPT.append(input)
+        return super()._conv_forward(input, weight, bias)
+
+
+class CallsASequence(nn.Sequential):
+    def forward(self, x):
+        return super().forward(x) * 2
+
+
+class CallsAnotherParent(Keeps):
+    def forward(self, x):
+        return super().forward(F.relu(x))
+
+
+class CallsParentOf(Chain):
+    def forward(self, x):
+        return super(Chain, self).forward(x)
+
+
+class CallsFunctionItHas(Base):
+    def __init__(self):
+        super().__init__()
+        self.act = F.gelu
+
+    def forward(self, x):
+        return self.act(self.one(x))
+
+
+def around():
+    class Closes(Base):
+        def forward(self, x):
+            return kept(self.one(x))
+
+    def kept(x):
+        KEPT.append(x)
+        return x
+    return Closes
+
+
+Closes = around()
+
+
 class CountsOthers(Base):
     def forward(self, x):
         for number, function in enumerate([torch.flatten]):
@@ -617,12 +671,12 @@ def made_here():
     return {"without source": without(), "forward of its own": replaced}
 
 
-PROVED = (Chain, Checks, Adds, HasLinear, ScaledByParameter, OwnMethods, Helpers, DeadBranches, Counts)
+PROVED = (Chain, Checks, Adds, HasLinear, CallsItsParent, CallsFunctionItHas, ScaledByParameter, OwnMethods, Helpers, DeadBranches, Counts)
 
 
 # Proved for a list of operators, which knows of views.
 VIEWS = (Views, Reshapes, Flattens, Permutes, Contiguous, CallsMethod, ReturnsParameter, WritesParameter, OwnMethodTwice,
-         OwnMethodRebinds, LiveBranch, BranchOfInput, KnownOnlyOnce, NameOfMethodAndChild)
+         OwnMethodRebinds, LiveBranch, BranchOfInput, KnownOnlyOnce, NameOfMethodAndChild, HasOwnConvolution)
 
 
 class Pair(nn.Sequential):
@@ -642,9 +696,11 @@ def main():
     layers = [nn.Conv2d(4, 4, 1), nn.ReLU()]
     kinds["Iterates"], kinds["IteratesItsOwnWay"] = Iterates(*layers), IteratesItsOwnWay(*layers)
     kinds["IteratesDict"], kinds["KeepsPair"] = IteratesDict({"one": layers[0]}), KeepsPair({"one": Adds()})
+    kinds["CallsALayer"], kinds["CallsASequence"] = CallsALayer(4, 4, 1), CallsASequence(*layers)
+    kinds["CallsALayerOfItsOwn"] = CallsALayerOfItsOwn(4, 4, 1)
     kinds["Inherits"], kinds["OverridesHelper"] = nn.Sequential(Inherits(4)), nn.Sequential(OverridesHelper(4, 4, 1))
     kinds["odd sequence"] = nn.Sequential(nn.Conv2d(3, 4, 3), nn.Flatten())
-    due = {own.__name__ for own in PROVED} | {"sequence", "pair", "Iterates", "IteratesDict", "Inherits"}
+    due = {own.__name__ for own in PROVED} | {"sequence", "pair", "Iterates", "IteratesDict", "Inherits", "CallsALayer", "CallsASequence"}
     listing, views = proof.Prover(torch, lambda own: own.forward, True), {own.__name__ for own in VIEWS} | {"odd sequence"}
     for name, module in kinds.items():
         if (prover.proof(module.eval()) is not None) != (name in due):

@@ -11,6 +11,7 @@ LARGEST = 1e36   # what may be summed up; float32 and bfloat16 end at 3e38
 ALLOWED = 1e10   # the norm of what is looked at; with more the module runs as ever
 ROUNDING = 1.02  # of a sum, in any type
 LOSING = ("relu", "hardtanh", "hardsigmoid", "leaky_relu")  # oneDNN's; the last with a slope of 0
+LOSING_TRANSPOSED = (*LOSING, "sigmoid")  # of some kernels for transposed convolutions
 UNKNOWN = float("inf")
 
 # Operators whose output is no larger than the largest of their inputs.
@@ -44,13 +45,15 @@ class Bounds:
             return most * ROUNDING if most * ROUNDING < LARGEST else UNKNOWN
 
         most, name = largest(), step.activation[0]
-        if most == UNKNOWN and name in LOSING:
+        if most == UNKNOWN and name in (LOSING_TRANSPOSED if step.transposed else LOSING):
             for value in (step.input, step.other):
                 if value is not None and largest() == UNKNOWN and self._get(value) > ALLOWED:
                     self._look(value)
             most = largest()
             if most == UNKNOWN:
                 raise trace.Refused("weights so large that NaN could be lost")
+        if most == UNKNOWN:
+            return most  # there may be NaN, whatever its values are bounded by
         if name in ("sigmoid", "tanh", "hardsigmoid"):
             return 1.0
         if name == "hardtanh":

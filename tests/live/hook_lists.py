@@ -194,6 +194,26 @@ class Squeezed(Base):
         return y * torch.sigmoid(self.three(F.relu(self.one(F.adaptive_avg_pool2d(y, 1)))))
 
 
+@kind(0, 0, 2, 0)
+class TransposedSigmoid(Base):
+    """For transposed convolutions some of oneDNN's kernels have a sigmoid of their own."""
+
+    def __init__(self):
+        super().__init__()
+        self.long = nn.ConvTranspose2d(4, 4, (3, 1), padding=1)
+
+    def forward(self, x):
+        return torch.sigmoid(self.long(x)), torch.sigmoid(self.two(x))
+
+
+@kind(0, 0, 2, 0)
+class BoundedBefore(Base):
+    """NaN goes through a hyperbolic tangent, whose values are bounded."""
+
+    def forward(self, x):
+        return F.relu(self.two(torch.tanh(self.one(x))))
+
+
 @kind(1, 0, 1, 0)
 class Reflected(Base):
     def forward(self, x):

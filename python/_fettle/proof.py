@@ -30,9 +30,9 @@ OF_CLASSES = {"__init__", "__module__", "__doc__", "__dict__", "__weakref__", "_
               "__static_attributes__", "__firstlineno__", "__parameters__", "__orig_bases__", "__constants__", "extra_repr"}
 DEEPEST = 8  # functions within functions
 
-# What it rests on besides the modules: [(where, name, what is there)], [(a list, what is in it)], and the functions whose source
-# was read. `views`: it holds for a list of operators alone.
-Proof = collections.namedtuple("Proof", "rests_on lists functions views")
+# What it rests on besides the modules: [(where, name, what is there)], [(a list, what is in it)], [(class, its forward)], and the
+# functions whose source was read. `views`: it holds for a list of operators alone.
+Proof = collections.namedtuple("Proof", "rests_on lists forwards functions views")
 
 
 class Prover:
@@ -54,7 +54,7 @@ class Prover:
         own = vars(torch.Tensor)
         names = sorted(source.METHODS | source.VIEWING) + OPERATORS
         self._tensors = [(own, name, own.get(name)) for name in names]
-        self._known, self._asked, self._memo = source.Known(torch), questions.Questions(torch), memo.Memo(self)
+        self._known, self._asked, self._memo = source.Known(torch), questions.Questions(torch, plain), memo.Memo(self)
         self._sources, self._read, self._views, self._depth = {}, {}, False, 0
         self.obstacle = None  # why the last was not proved
 
@@ -182,4 +182,6 @@ class Prover:
         except (source.Refused, OSError, TypeError, SyntaxError) as error:
             self.obstacle = error.args
             return None
-        return Proof(list(self._asked.noted.values()), list(self._asked.lists_seen.values()), list(self._read), self._views)
+        asked = self._asked
+        return Proof(list(asked.noted.values()), list(asked.lists_seen.values()), list(asked.forwards.items()), list(self._read),
+                     self._views)

@@ -16,16 +16,18 @@ def is_simple(value):
 
 class Questions:
     """
-    `noted`: {key: (where, name, what is there)}; `lists_seen`: {key: (a list, what was in it)}. A path is the names after `self`.
+    `noted`: {key: (where, name, what is there)}; `lists_seen`: {key: (a list, what was in it)}; `forwards`: {class: its forward,
+    as `plain` has it}. A path is the names after `self`.
     """
 
-    def __init__(self, torch):
+    def __init__(self, torch, plain):
         self.module, self._kinds = torch.nn.Module, (torch.Tensor, torch.nn.Parameter)
         self._dict, self.lists = torch.nn.ModuleDict, (torch.nn.ModuleList, torch.nn.Sequential)
-        self.noted, self.lists_seen = {}, {}
+        self._plain = plain
+        self.noted, self.lists_seen, self.forwards = {}, {}, {}
 
     def begin(self, noted):
-        self.lists_seen = {}
+        self.lists_seen, self.forwards = {}, {}
         self.noted = {(id(where), name): (where, name, value) for where, name, value in noted}
 
     # ---- Asked directly ----
@@ -115,6 +117,11 @@ class Questions:
     def _in(self, classes, name):
         for base in classes:
             place = vars(base)
+            if name == "forward" and hasattr(base, name):  # of which one may be ours
+                self.forwards[base] = self._plain(base)
+                if name in place:
+                    return self.forwards[base]
+                continue
             self.noted[id(base), name] = place, name, place.get(name)  # each vars() is another object
             if name in place:
                 return place[name]

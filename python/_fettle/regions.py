@@ -84,7 +84,7 @@ class Region:
         self.children = tuple(module._modules.values())
         self.parts = [(part, type(part), tuple(part._modules.values())) for part in module.modules()][1:]
         kinds = {type(part) for part in module.modules()}
-        self.forwards = [(kind, prover.plain(kind)) for kind in kinds]
+        self.forwards = [(kind, prover.plain(kind)) for kind in kinds] + proved.forwards
         self.rests_on, self.lists, self.views = proved.rests_on, proved.lists, proved.views
         self.convolutions = [part for part in module.modules() if prover.is_convolution(part)]
         self.linears = [part for part in module.modules() if prover.leaf_of(part) is torch.nn.Linear]

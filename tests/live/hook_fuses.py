@@ -367,6 +367,22 @@ def numbers_that_are_none():
     return seen + calls(m, photo() * 1e3, times=MANY) + calls(network(), photo(), times=3)
 
 
+@case(True, None, True)
+def numbers_that_are_none_behind_bounds():
+    kinds = (nn.ConvTranspose2d(4, 4, (3, 1), padding=1), nn.ConvTranspose2d(4, 8, 3, stride=2), nn.Conv2d(4, 8, 3, padding=1))
+    seen = []
+    for kind in kinds:
+        for act in (nn.Sigmoid(), nn.Tanh()):
+            m = settled(nn.Sequential(kind, act, nn.Conv2d(kind.out_channels, 4, 1), nn.BatchNorm2d(4), nn.ReLU()))
+            x = image(3, 4, 11, 6)
+            seen += calls(m, x, times=MANY) + calls(m[:2], x, times=MANY)
+            for value in (float("nan"), float("inf"), -float("inf")):
+                y = x.clone()
+                y[0, 0, 0] = value
+                seen += calls(m, y, times=1) + calls(m[:2], y, times=1)
+    return seen
+
+
 @case(True, True, True)
 def values_that_grow_inside():
     """Far inside it gets too much for a float, and then less than nothing."""

@@ -536,3 +536,30 @@ def layers_called_by_their_classes():
     m[1].last = True
     m[1].normalized_shape, m[1].weight, m[1].bias = (18,), nn.Parameter(torch.rand(18)), nn.Parameter(torch.rand(18))
     return seen + calls(m, x, times=MANY)
+
+
+@case(True, None, True)
+def parents_replaced():
+    class Parent(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.one, self.two = nn.Conv2d(3, 8, 3), nn.Conv2d(8, 8, 1)
+
+        def forward(self, x):
+            return F.relu(self.two(F.relu(self.one(x))))
+
+    class Between(Parent):
+        pass
+
+    class Child(Between):
+        def forward(self, x):
+            return super().forward(x) * 2
+
+    m, x = Child(), photo()
+    seen = calls(m, x, times=MANY)
+    Between.forward = lambda self, x: self.one(x).stride(1) * self.two(self.one(x))
+    seen += calls(m, x, times=MANY)
+    del Between.forward
+    seen += calls(m, x, times=MANY)
+    Parent.forward = lambda self, x: self.two(self.one(x)).reshape(-1)
+    return seen + calls(m, x, times=MANY)

@@ -53,7 +53,7 @@ class Prover:
         self._now, self._functional = vars(nn.functional), dict(vars(nn.functional))
         own = vars(torch.Tensor)
         names = sorted(source.METHODS | source.VIEWING) + OPERATORS
-        self._tensors = [(own, name, own.get(name)) for name in names]
+        self._tensors = [(own, name, own.get(name, questions.MISSING)) for name in names]
         self._known, self._asked, self._memo = source.Known(torch), questions.Questions(torch, plain), memo.Memo(self)
         self._sources, self._read, self._views, self._depth = {}, {}, False, 0
         self.obstacle = None  # why the last was not proved
@@ -174,7 +174,7 @@ class Prover:
         """The Proof that the module and all in it are harmless. None: there is none."""
         self._asked.begin(self._tensors)
         self._read, self._views, self._depth = {}, False, 0
-        if any(own.get(name) is not method for own, name, method in self._tensors):
+        if any(own.get(name, questions.MISSING) is not method for own, name, method in self._tensors):
             return None
         try:
             for part in module.modules():

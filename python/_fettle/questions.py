@@ -5,6 +5,7 @@ answer is noted, with the place where it was found: the proof holds as long as a
 """
 from _fettle import living
 
+MISSING = object()  # stands among what is noted for what is not there
 SIMPLE = (type(None), bool, int, float, str)
 # Methods of modules that give children: what a loop over that gets. A dict's keys are strings.
 ELEMENTS = {"children": "child", "named_children": ("", "child"), "values": "child", "items": ("", "child")}
@@ -33,10 +34,9 @@ class Questions:
     # ---- Asked directly ----
 
     def note(self, where, name):
-        """What where[name] is."""
-        value = where.get(name)
-        self.noted[id(where), name] = where, name, value
-        return value
+        """What where[name] is; None: it is not there."""
+        self.noted[id(where), name] = where, name, where.get(name, MISSING)
+        return where.get(name)
 
     def _attribute(self, owner, name):
         """What owner.name is, a plain attribute or a child; None: it is None, not there, or not that plain."""
@@ -122,7 +122,7 @@ class Questions:
                 if name in place:
                     return self.forwards[base]
                 continue
-            self.noted[id(base), name] = place, name, place.get(name)  # each vars() is another object
+            self.noted[id(base), name] = place, name, place.get(name, MISSING)  # each vars() is another object
             if name in place:
                 return place[name]
         return None

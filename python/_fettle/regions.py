@@ -22,6 +22,7 @@ import weakref
 import zlib
 
 from _fettle import graft, guard, program, proof, trace
+from _fettle.questions import MISSING
 
 ROUNDS, GAIN = 3, 0.97  # as for a layer
 CLEAR = 0.8             # of the plain time: there is no need to look for a faster way
@@ -101,7 +102,7 @@ class Region:
                     type(part) is not kind or (tuple(modules.values()) != children if children else modules):
                 return False
         return all(plain(kind) is forward for kind, forward in self.forwards) and \
-            all(place.get(name) is value for place, name, value in self.rests_on) and \
+            all(place.get(name, MISSING) is value for place, name, value in self.rests_on) and \
             all(now == then for now, then in self.lists) and self.guard.stands()
 
     def orders_now(self):

@@ -339,7 +339,29 @@ def children_that_come_and_go():
 
     def drops(m):
         m.blocks[1].drop_path = nn.Identity()
-    return changed(Efficient, skips, comes, goes, drops)
+
+    class WithNone(Efficient):
+        def __init__(self):
+            super().__init__()
+            self.odd = None
+
+        def forward(self, x):
+            x = self.forward_features(x)
+            return x if self.odd is None else self.odd(x)
+    seen, x = [], photo()
+    for make, name in ((WithNone, "odd"), (Efficient, "checkpoints")):
+        m = settled(make())
+        seen += calls(m, x, times=MANY)
+        delattr(m, name)
+        seen.append(raised(m, x))
+    return seen + changed(Efficient, skips, comes, goes, drops)
+
+
+def raised(m, x):
+    try:
+        return calls(m, x, times=1)
+    except AttributeError as error:
+        return str(error)
 
 
 @case(True, None, True)

@@ -8,16 +8,32 @@ MOST_HELD, REST = 30, 64  # times that its memory is found to be held by others;
 NEWS, MOST_NEWS = 16, 1024  # uses of a packing that are told, four times as many each time, and then these many more
 
 
-class Shape:
+class Times:
+    """The shortest that plain and packed took, as for an input of `size` values, and in how many rounds."""
+
+    __slots__ = ("size", "plain_ns", "packed_ns", "rounds")
+
+    def __init__(self, size):
+        self.size, self.plain_ns, self.packed_ns, self.rounds = size, None, None, 0
+
+    def took(self, plain_ns, packed_ns, size):
+        """Both were timed with an input of so many values."""
+        scale = self.size / size
+        self.plain_ns = min(plain_ns * scale, self.plain_ns or plain_ns * scale)
+        self.packed_ns = min(packed_ns * scale, self.packed_ns or packed_ns * scale)
+        self.rounds += 1
+
+
+class Shape(Times):
     """One shape of a layer's input, or all that are like it."""
 
-    __slots__ = ("key", "seen", "tries", "held", "ready", "settled", "closed", "plain_ns", "packed_ns", "size", "rounds", "uses",
-                 "news")
+    __slots__ = ("key", "seen", "tries", "held", "ready", "settled", "closed", "leads", "waits", "uses", "news")
 
     def __init__(self, key):
+        super().__init__(None)
         self.key, self.seen, self.tries, self.held = key, None, 0, 0
         self.closed = False  # it stays plain
-        self.plain_ns = self.packed_ns = self.size = None  # times as for an input of so many values
+        self.leads, self.waits = False, 0  # is it one that is measured? (trials.py)
         self.uses, self.news = 0, NEWS  # that many uses are worth telling
         self.drop()
 
@@ -29,13 +45,6 @@ class Shape:
         """Others held its weight's memory again and again, threads that compute with it or one who keeps it: not at each call."""
         self.held += self.held >= MOST_HELD
         return self.held > MOST_HELD and self.held % REST != 0
-
-    def took(self, plain_ns, packed_ns, size):
-        """Both were timed with an input of so many values."""
-        scale = self.size / size
-        self.plain_ns = min(plain_ns * scale, self.plain_ns or plain_ns * scale)
-        self.packed_ns = min(packed_ns * scale, self.packed_ns or packed_ns * scale)
-        self.rounds += 1
 
     def won_ns(self):
         """Time won since its packing, if each call took what was measured."""

@@ -4,7 +4,7 @@ Layers that run with weights packed once. What is done at a call depends on what
 
     a shape is seen for the first time    nothing
     it comes back                         plain; then the weight is packed, and the packed layer must give the same
-    the next ROUNDS                       both, timed
+    the next few                          both, timed
     from then on                          whichever was faster
 
 Where a packing serves inputs of other shapes too, what stands here for a shape is all those that are alike (layers.py): an
@@ -18,8 +18,8 @@ import threading
 import time
 import weakref
 
-from _fettle import disturbed, layers, memory, primitives, regions, watch
-from _fettle.known import GAIN, Layer, MOST_NEWS, MOST_TRIES, ROUNDS, Shape
+from _fettle import disturbed, layers, memory, primitives, regions, trials, watch
+from _fettle.known import Layer, MOST_NEWS, MOST_TRIES, Shape
 
 MOST_PACKINGS = 4      # of one layer at a time
 MOST_SHAPES = 64       # of one layer that are told apart
@@ -36,6 +36,7 @@ class Packs:
         self._complain = complain
         self._layers = {}  # id of a module: Layer
         self._shared_products = memory.Products(budget)
+        self.trials = trials.Trials(verdicts)
         self.here = regions.Here()
         self.disturbed, self._gates = disturbed.Disturbed(torch, self.here), watch.Gates(torch)
         self._grad, self._tensor, self._strided = torch.is_grad_enabled, torch.Tensor, torch.strided
@@ -112,10 +113,11 @@ class Packs:
                 if shape.closed or shape.settled:
                     pass  # another thread was faster
                 elif shape.ready is None:
-                    self._pack(shape, layer, module, input, output)
+                    self._begin(shape, layer, module, input, output)
                 else:
-                    shape.took(taken, packed_ns or self._timed(shape, layer, module, input), input.numel())
-                    self._settle(shape, layer, module, input)
+                    name = self._name(shape, layer, module, input)
+                    self.trials.took(name, shape, taken, packed_ns or self._timed(shape, layer, module, input), input.numel())
+                    self._settle(shape, layer, name)
         except Exception as error:
             self.stop(error)
         return output
@@ -235,7 +237,10 @@ class Packs:
             self._drop(layer)
             return None, None
         if not shape.settled:
-            return None, shape
+            with self.lock:
+                self._settle(shape, layer, self._name(shape, layer, module, input))
+            if not shape.settled:
+                return None, None if shape.closed else shape
         shape.uses += 1
         if shape.uses == shape.news:
             self.tell(shape)
@@ -412,7 +417,10 @@ class Packs:
         if plain is not None:
             shape.plain_ns = shape.packed_ns = None
             shape.size = input.numel()
-            shape.settled = self._always or self.verdicts.get(self._name(shape, layer, module, input)) is True
+            name = self._name(shape, layer, module, input)
+            shape.settled = self._always or self.verdicts.get(name) is True
+            if self.trials.outcome(name):
+                self.trials.tell(name, shape)
         self.changed()
         return True
 
@@ -473,12 +481,20 @@ class Packs:
         shape.ready = (packed, arguments, relay)
         return True
 
-    def _settle(self, shape, layer, module, input):
-        """Was it timed often enough to tell?"""
-        if shape.rounds < ROUNDS:
+    def _begin(self, shape, layer, module, input, plain):
+        """An input has come back."""
+        name = self._name(shape, layer, module, input)
+        faster = self._always or self.verdicts.get(name)
+        shape.closed = faster is False
+        if faster or faster is None and self.trials.leads(name, shape, input.numel()):
+            self._pack(shape, layer, module, input, plain)
+
+    def _settle(self, shape, layer, name):
+        """Is it known of those alike which is faster?"""
+        faster = self.trials.outcome(name)
+        if faster is None or shape.settled or shape.ready is None:  # or another thread was faster
             return
-        faster = shape.packed_ns <= GAIN * shape.plain_ns
-        self.verdicts.put(self._name(shape, layer, module, input), faster, shape.packed_ns / shape.plain_ns)
+        self.trials.tell(name, shape)
         self.changed()
         if faster:
             shape.settled = True

@@ -163,6 +163,36 @@ with torch.no_grad():
 print(hasattr(nn.Module._call_impl, "__wrapped__"), seen.hexdigest(), [sorted(vars(one)) for one in models])
 """
 
+TRIALS = """
+from _fettle import known, trials, verdicts
+def shape(size):
+    made = known.Shape("")
+    made.size = size
+    return made
+def measured(name, packed_ns):
+    shapes, rounds = [shape(10) for _ in range(5)], 0
+    leads = tuple(those.leads(name, one, 10) for one in shapes)
+    while those.outcome(name) is None:
+        those.took(name, shapes[rounds % 3], 100, packed_ns, 10)
+        rounds += 1
+    return f"{leads} by {rounds} rounds: {those.outcome(name)}"
+those = trials.Trials(verdicts.Verdicts(None, lambda: ""))
+said, late, large = [measured("far", 50), measured("close", 90), measured("slow", 110)], shape(10), shape(80)
+said.append(f"waited {[those.leads('close', late, 10) for _ in range(9)].index(True)} times")
+those.tell("far", large)
+print([*said, f"told {large.plain_ns, large.packed_ns}"])
+"""
+ALIKE = """
+import sys, torch
+engine = sys.modules["_fettle.start"].ENGINE
+model, packed = torch.nn.Sequential(*(torch.nn.Linear(256, 256) for _ in range(24))).eval(), []
+with torch.inference_mode():
+    for _ in range(8):
+        model(torch.ones(32, 256))
+        packed.append(engine.packed)
+print(packed[:2], packed[-1:], all(shape.settled or shape.closed for shape in engine.shapes()))
+"""
+
 NARROW = """
 import sys, torch
 torch.manual_seed(0)
@@ -309,6 +339,15 @@ print([start(1.3), start(1.3), start(None), start(1.02), start(1.02), start(1.02
         done = self.run_python("-c", text)
         # Far from the line the second start decides, close to it the fifth; what was found faster is used at once.
         self.assertEqual(done.stdout.strip(), str([None, None, False, False, None, None, False, False, True, None]), done.stderr)
+
+    def test_layers_that_are_alike_are_measured_together(self):
+        package = FETTLE.parents[2] / "python"
+        done = self.run_python("-c", f"import sys\nsys.path.insert(0, {str(package)!r})\n" + TRIALS)
+        self.assertEqual((done.returncode, done.stdout), (0, str([
+            "(True, True, True, False, False) by 3 rounds: True", "(True, True, True, False, False) by 7 rounds: True",
+            "(True, True, True, False, False) by 7 rounds: False", "waited 5 times", "told (800.0, 400.0)"]) + "\n"), done.stderr)
+        done = self.run_python("-c", ALIKE, way=["--no-cache"])
+        self.assertRegex(done.stdout, r"\A\[0, 3\] \[(3|24)\] True\n\Z", done.stderr)
 
     def assert_sum(self, done, first):
         """The same but for rounding, and nothing said."""

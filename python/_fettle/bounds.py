@@ -5,7 +5,7 @@ find it. So it is seen to that none is there to be lost. From how large a convol
 in it can get (the sum of its weights' magnitudes for one output), and while that is far from infinity there is no NaN. Where it
 could come near, and for what comes from outside, the values are looked at when the list runs: a norm, one reading.
 """
-from _fettle import fuse, trace
+from _fettle import narrow, trace
 
 LARGEST = 1e36   # what may be summed up; float32 and bfloat16 end at 3e38
 ALLOWED = 1e10   # the norm of what is looked at; with more the module runs as ever
@@ -15,7 +15,7 @@ LOSING_TRANSPOSED = (*LOSING, "sigmoid")  # of some kernels for transposed convo
 UNKNOWN = float("inf")
 
 # Operators whose output is no larger than the largest of their inputs.
-KEEPING = frozenset(trace.VIEWS) | frozenset("""
+KEEPING = frozenset(trace.VIEWS) | {narrow.CAST} | frozenset("""
 neg reflection_pad2d reflection_pad3d replication_pad2d replication_pad3d adaptive_max_pool2d adaptive_max_pool3d
 relu leaky_relu silu hardswish mish cat minimum max_pool2d_with_indices max_pool3d_with_indices avg_pool2d avg_pool3d mean
 _adaptive_avg_pool2d _adaptive_avg_pool3d upsample_nearest2d upsample_nearest3d upsample_bilinear2d upsample_trilinear3d

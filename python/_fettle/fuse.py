@@ -4,7 +4,7 @@ What of a list of operators (trace.py) can go into the convolution before it: ba
 then the sum with another value, then an activation. Each only where the convolution's output has no other use: its value is not
 computed any more. Into a linear layer can go an activation.
 """
-from _fettle import layers, trace
+from _fettle import layers, narrow, trace
 
 # Operators of aten: what oneDNN calls them, which of their arguments it is told, and those that are not given.
 ACTIVATIONS = {
@@ -25,12 +25,12 @@ AFTER_A_SUM = "relu"  # no other can follow one
 class Packed(trace.Step):
     """Something with a weight that can be packed, and what went into it."""
 
-    __slots__ = ("input", "weight", "bias", "transposed", "norm", "activation", "other", "in_place")
+    __slots__ = ("input", "weight", "bias", "transposed", "norm", "activation", "other", "in_place", "narrow")
 
     def __init__(self, step, input, weight, bias):
         super().__init__(step.name, step.function, step.arguments, step.keywords)
         self.output, self.input, self.weight, self.bias = step.output, input, weight, bias
-        self.norm = self.other = None
+        self.norm = self.other = self.narrow = None  # the last: the type in which it computes, where that is not its own
         self.activation, self.in_place, self.transposed = NONE, False, False
 
     def values(self):
@@ -91,7 +91,8 @@ def _source(value, kind=Packed):
 
 
 class Fusion:
-    def __init__(self, torch, graph):
+    def __init__(self, torch, graph, lower=None):
+        """`lower`: the type in which what is of float32 is to compute."""
         self._torch, self._graph = torch, graph
         self.steps = []
         for step in graph.steps:
@@ -105,6 +106,8 @@ class Fusion:
                       step.name in ACTIVATIONS and self._activation(step)):
                 self.steps.append(step)
         self._leave_out()
+        if lower is not None:
+            self.steps = narrow.Narrowing(torch, graph, self.steps, Packed, torch.float32, lower).steps
         self._choose_places()
 
     def _replace(self, step, packed):

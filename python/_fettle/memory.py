@@ -52,15 +52,15 @@ class Products:
     def __init__(self, budget):
         self._budget, self._held = budget, {}
 
-    def take(self, weight, pack):
-        """A Shared, to be given back; None: there is no room."""
-        was = id(weight), weight._version, weight.data_ptr()
+    def take(self, weight, dtype, pack):
+        """A Shared, to be given back, of what pack() makes of the weight in the type; None: there is no room."""
+        was = id(weight), weight._version, weight.data_ptr(), dtype
         held = self._held.get(was)
         if held is None:
-            size = weight.numel() * weight.element_size()
+            size = weight.numel() * dtype.itemsize
             if not self._budget.take(size):
                 return None
-            held = self._held[was] = Shared(was, pack(weight), size)
+            held = self._held[was] = Shared(was, pack(weight.to(dtype)), size)
         held.users += 1
         return held
 

@@ -51,7 +51,7 @@ class Packs:
         os.register_at_fork(after_in_child=self._unlock)
         self.met, self.packed, self.alone, self.won_ns, self._past_calls = 0, 0, {}, 0, 0
         self.graded = 0   # calls in evaluation with gradients on
-        self.item_bytes = 8  # of a packed weight's value at most
+        self.lower = None  # precision.Told, where float32 is to be computed in another type
         self.differs = 0.0  # the most that packed was from plain, of the largest value
         self.primitives = primitives.Primitives()
         self.changed = lambda: None  # called when something was found out of a layer
@@ -389,7 +389,7 @@ class Packs:
         if layer.weight is not None and not self._unchanged(layer, module, weight, bias):
             self._drop(layer)
         values = layer.kind.values(weight, layer.geometry) if layer.shared is None else 0
-        size = values * min(weight.element_size(), self.item_bytes)
+        size = values * (weight if self.lower is None else self.lower).dtype.itemsize
         if layer.packings >= MOST_PACKINGS and size or not self._budget.take(size):
             shape.closed = True
             return False

@@ -43,8 +43,8 @@ class Told:
 
     RUNS = 4
 
-    def __init__(self, engine, word, say):
-        self._engine, self.word, self._say = engine, word, say
+    def __init__(self, engine, word, dtype, say):
+        self.dtype, self._engine, self.word, self._say = dtype, engine, word, say
         self.waiting, self._runs = True, {}
 
     def runs(self, packed):

@@ -75,9 +75,10 @@ class Program:
     def __init__(self, torch, packs, graph):
         self._torch = torch
         self._gates, self._budget, self._products = packs.holdings()
-        fusion = fuse.Fusion(torch, graph)
+        self._told = packs.lower
+        fusion = fuse.Fusion(torch, graph, self._told and self._told.dtype)
         self.fused = fusion.count()
-        if not self.fused and not fusion.has_products():
+        if not self.fused and not fusion.has_products() and self._told is None:
             raise trace.Refused("nothing to fuse")
         self.uses, self.size, self._weights, self._changed, self.spoilt = 0, 0, [], False, False
         self._forgets, self._shared = [], []
@@ -179,7 +180,8 @@ class Program:
     def _product(self, step, _, bias):
         ops, input, activation = self._torch.ops.mkldnn, step.input.slot, step.activation
         pack = ops._reorder_linear_weight.default
-        held = self._products.take(step.weight.tensor, lambda weight: pack(weight.detach(), layers.Linear.ROWS))
+        held = self._products.take(step.weight.tensor, step.narrow or step.weight.dtype,
+                                   lambda weight: pack(weight.detach(), layers.Linear.ROWS))
         if held is None:
             raise trace.Refused("no room")
         self._shared.append(held)
@@ -187,21 +189,26 @@ class Program:
         return lambda values: run(values[input], weight, bias, *activation)
 
     def _convolution(self, step, weight, bias):
+        weight = weight.to(step.narrow or weight.dtype)
         size = weight.numel() * weight.element_size()
         if not self._budget.take(size):
             raise trace.Refused("no room")
         self.size += size
-        ops, input, geometry, activation = self._torch.ops.mkldnn, step.input.slot, step.geometry, step.activation
+        torch, geometry, activation = self._torch, step.geometry, step.activation
+        ops, input = torch.ops.mkldnn, step.input.slot
         pack = ops._reorder_convolution_transpose_weight if step.transposed else ops._reorder_convolution_weight
         weight = pack(weight, *geometry, list(step.input.shape))
         if step.other is None:
             run = (ops._convolution_transpose_pointwise if step.transposed else ops._convolution_pointwise).default
             return lambda values: run(values[input], weight, bias, *geometry, *activation)
-        other = step.other.slot
+        other, bias = step.other.slot, None if bias is None else bias.to(weight.dtype)  # with a sum it must be of one type
         more = ("add", 1.0, *(activation if activation is not fuse.NONE else (None, [], None)))
         if step.in_place:
             run_in_place = ops._convolution_pointwise_.binary
-            return lambda values: run_in_place(values[other], values[input], weight, bias, *geometry, *more)
+            last = torch.channels_last if len(step.input.shape) == 4 else torch.channels_last_3d
+            # To what lies in another order PyTorch adds afterwards, and cannot in every type.
+            return lambda values: run_in_place(values[other].contiguous(memory_format=last), values[input], weight, bias, *geometry,
+                                               *more)
         run = ops._convolution_pointwise.binary
         return lambda values: run(values[input], values[other], weight, bias, *geometry, *more)
 
@@ -217,6 +224,8 @@ class Program:
 
     def run(self, tensors):
         """What the module returns for these tensors, with images in whichever order they come; LARGE: nothing for these."""
+        if self._told is not None and self._told.waiting:
+            self._told.runs(self)
         norm = self._torch.linalg.vector_norm
         for slot in self._looked_at:
             if not norm(tensors[slot]).item() <= bounds.ALLOWED:

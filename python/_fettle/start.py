@@ -50,9 +50,9 @@ def begin(torch, decisions):
     budget = memory.Budget(int(limit) if limit else None)
     known = verdicts.Verdicts(None if "forgets" in decisions else verdicts.file_path(), lambda: machine_of(torch, lower))
     engine = packs.Packs(torch, word == "on", budget, known, step_back)
-    numbers = precision.Told(engine, lower, None if "quiet" in decisions else say) if lower == "bf16" else None
+    numbers = precision.Told(engine, lower, torch.bfloat16, None if "quiet" in decisions else say) if lower == "bf16" else None
     if numbers:
-        engine.margins[torch.float32], engine.item_bytes = precision.MARGIN, torch.bfloat16.itemsize
+        engine.margins[torch.float32], engine.lower = precision.MARGIN, numbers
 
     def as_asked(row):
         return (precision.lowered(row, torch, numbers) if numbers else row)(torch.ops.mkldnn)

@@ -1,20 +1,23 @@
 # SPDX-License-Identifier: Apache-2.0
 """
 Modules, and how many batch norms, sums and activations their convolutions must have taken up, and how many sums are made in
-place: no fewer and no more. What the lists compute is compared too. Prints the names of those about which fettle is wrong.
+place: no fewer and no more. What the lists compute is compared too, in float32 and in bfloat16. Prints the names of those about
+which fettle is wrong.
 
   hook_lists.py FOLDER-OF-_fettle
 """
 import sys
+import types
 
 import torch
 from torch import nn
 from torch.nn import functional as F
 
 sys.path.insert(0, sys.argv[1])
-from _fettle import fuse, memory, packs, program, trace, verdicts  # noqa: E402
+from _fettle import fuse, memory, narrow, packs, program, trace, verdicts  # noqa: E402
 
 KINDS = {}  # name: (module, what its convolutions take up: norms, sums, activations, in place; None: there is no list)
+LOWER = types.SimpleNamespace(dtype=torch.bfloat16, waiting=False)  # as precision.Told
 
 
 def kind(*due):
@@ -452,17 +455,52 @@ def looks(engine, name, make, due):
         got = taken(fuse.Fusion(torch, trace.record(torch, module, make.forward, (x.clone(),), {}, engine.margins)).steps)
         if got != due:
             return f"{got}, not {due}"
-        before = x.clone()
-        for one, two in zip(flat(module(x)), flat(made.run([x]))):
-            if not torch.allclose(one, two, atol=1e-5) or not torch.equal(before, x):
-                return "another result"
-        x[0, 0, 0, 0] = float("nan")
-        looked_at = made.run([x])
-        if looked_at is not program.LARGE and any(not torch.equal(one.isnan(), two.isnan())
-                                                   for one, two in zip(flat(module(x)), flat(looked_at))):
-            return "NaN lost"
+        what = differs(module, made, x, 1e-5)
+        if what is None:
+            engine.lower, record = LOWER, trace.record(torch, module, make.forward, (x.clone(),), {}, engine.margins)
+            narrowed, engine.lower = program.Program(torch, engine, record), None
+            what = differs(module, narrowed, x, 5e-2) and "in bfloat16 " + differs(module, narrowed, x, 5e-2)
+            narrowed.close()
     made.close()
+    return what
+
+
+def differs(module, made, x, margin):
+    """What of the list's results is another than the module's, by more than this of the largest value; None: nothing."""
+    before, given = x.clone(), x.clone()
+    for one, two in zip(flat(module(x.clone())), flat(made.run([given]))):
+        if one.dtype is not two.dtype or not torch.allclose(one, two, rtol=0, atol=margin * max(1, one.abs().max().item())):
+            return "another result"
+    if not torch.equal(before, given):
+        return "another input"
+    given[0, 0, 0, 0] = float("nan")
+    looked_at = made.run([given])
+    if looked_at is not program.LARGE and any(not torch.equal(one.isnan(), two.isnan())
+                                               for one, two in zip(flat(module(given)), flat(looked_at))):
+        return "NaN lost"
     return None
+
+
+class Narrow(Base):
+    """Values that stay narrow, two that are wanted in both types, an input that is added, a product with parameters."""
+
+    def forward(self, x):
+        y = F.max_pool2d(self.act(self.norm(self.one(x))), 3, 1, 1)
+        z = torch.cat([self.two(y), y], 1)[:, :4] + x
+        p = torch.softmax(y, 1)
+        return p + self.one(z) * self.norm.weight.view(-1, 1, 1), self.two(p)
+
+
+def casts_are_few():
+    """What is wrong; None: nothing."""
+    module = Narrow().eval()
+    with torch.no_grad():
+        graph = trace.record(torch, module, Narrow.forward, (torch.randn(2, 4, 6, 6),), {}, {torch.float32: 0})
+    steps = fuse.Fusion(torch, graph, torch.bfloat16).steps
+    got = [str(step.keywords["dtype"])[6:] for step in steps if step.name == narrow.CAST]
+    # The input; y for softmax; what is multiplied by parameters; p for a convolution, and what that returns.
+    due = ["bfloat16", "float32", "float32", "bfloat16", "float32"]
+    return None if got == due else f"casts to {got}"
 
 
 def main():
@@ -473,6 +511,9 @@ def main():
         what = looks(engine, name, make, due)
         if what:
             print(f"{name}: {what}")
+    what = casts_are_few()
+    if what:
+        print(what)
     if budget.used:
         print(f"{budget.used} bytes are not given back")
     print(len(KINDS), "looked at")

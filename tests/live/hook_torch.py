@@ -505,7 +505,16 @@ assert all(torch.allclose(results[-1], result) for result in results)
         self.assertEqual((done.returncode, done.stderr), (bare.returncode, ""))  # -q: not even that
         said = self.run_python("-c", COMPARE.replace("2e-4", "5e-2"), str(self.folder / "bare"), str(self.folder / "bf16"), "auto")
         self.assertEqual((said.returncode, said.stdout, said.stderr), (0, "", ""))
+        for name, way in (("bare", None), ("bf16", ["--prepack", "on", "--channels-last", "on", "--fuse", "on", "--precision", "bf16"])):
+            self.run_python(str(HERE / "hook_cases.py"), str(self.folder / name), "hook_fuses", way=way)
+        said = self.run_python("-c", COMPARE.replace("2e-4", "2e-1"), str(self.folder / "bare"), str(self.folder / "bf16"), "fused")
+        self.assertEqual((said.returncode, said.stdout, said.stderr), (0, "", ""))
         told, said = self.reported(NARROW_TOLD, "--channels-last", "on", "--precision", "bf16")
+        process = told[0][0]  # a list for all of it
+        self.assertEqual((process["layers_packed"], process["regions_fused"], process["largest_difference"]), (4, 1, 0))
+        self.assertTrue(1e-4 < process["regions_largest_difference"] < 2e-2, process)
+        self.assertEqual(said.count("--precision bf16 changes numbers, in the first batch what leaves a part with channels last by up to"), 2)
+        told, said = self.reported(NARROW_TOLD, "--channels-last", "on", "--fuse", "off", "--precision", "bf16")
         process = told[0][0]
         self.assertEqual((process["precision"], process["layers_packed"]), ("bf16", 4))
         self.assertTrue(1e-4 < process["largest_difference"] < 2e-2 and 1e-4 < process["regions_largest_difference"] < 5e-2, process)

@@ -237,10 +237,7 @@ static void a_precision_is_not_contradicted(void **state)
 	scene->workload.hook.quiet = true;
 	scene_decide_in(scene, NULL, NULL);
 	assert_non_null(strstr(value_of(scene, "FETTLE_PLAN", 0), ",precision:bf16,quiet;"));
-	scene->workload.request.fuse = CHOICE_ON;
-	assert_int_equal(scene_decide(scene), -EINVAL);
-	assert_non_null(strstr(scene->err.text, "--precision bf16 and --fuse on"));
-	scene->workload.request.fuse = CHOICE_OFF;
+	assert_non_null(strstr(value_of(scene, "FETTLE_PLAN", 0), ",fuse:auto"));
 	scene->workload.request.prepack = CHOICE_OFF;
 	assert_int_equal(scene_decide(scene), -EINVAL);
 	assert_non_null(strstr(scene->err.text, "--precision bf16 is of packed layers"));

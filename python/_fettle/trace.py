@@ -26,7 +26,7 @@ upsample_nearest2d upsample_nearest3d upsample_bilinear2d upsample_bicubic2d ups
 UNUSED = "empty"  # what batch norm makes for its backward
 # Operators whose output may be their input's memory, and how they are made of values that may lie in any order.
 VIEWS = {"view": "reshape", "_unsafe_view": "reshape", "_reshape_alias": "reshape", "permute": "", "transpose": "", "t": "",
-         "expand": "", "unsqueeze": "", "squeeze": "", "slice": "", "select": "", "clone": "same"}
+         "expand": "", "unsqueeze": "", "squeeze": "", "slice": "", "select": "", "clone": "same", "alias": "same"}
 NEW = ("_unsafe_view", "clone")  # of these that the program sees as tensors of their own
 PARTS = ("split", "split_with_sizes")  # views of which each is one
 LAID_OUT = "as_strided_"  # what pooling to a single value does to its output: other strides for the same

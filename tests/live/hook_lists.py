@@ -395,6 +395,18 @@ class ActivationOnTheInput(Base):
         return self.act(self.one(self.act(x)))
 
 
+@kind(0, 0, 1, 0)
+class SliceOfAll(Base):
+    def forward(self, x):
+        return self.two(F.relu(self.one(x))[:, :4])
+
+
+@kind()
+class SliceOfAllReturned(Base):
+    def forward(self, x):
+        return F.relu(self.one(x))[:, :4]
+
+
 @kind()
 class ParameterReturned(Base):
     def forward(self, x):

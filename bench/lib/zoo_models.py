@@ -15,7 +15,7 @@ regnety_008 repvgg_a0 darknet53 cspresnet50 densenet121 dpn48b dla34 hrnet_w18_s
 nfnet_f0 vovnet39a convnext_atto convnextv2_atto poolformer_s12 efficientformer_l1 efficientvit_b0 fastvit_t8 repvit_m0_9 edgenext_xx_small
 mobilevit_s vit_small_patch16_224 swin_tiny_patch4_window7_224 mixer_s32_224 maxvit_tiny_rw_224
 """.split()
-LARGER = {"inception_v3": 299}  # images than 224
+SIZES = {"inception_v3": 299, "s3d": 224}  # of images that are not of 224, and of videos that are not of 112
 
 # Of transformers: the model's class, its configuration's, what is said to that, and what is given to the model.
 TEXT, IMAGE, SOUND = "text", "image", "sound"
@@ -61,12 +61,13 @@ def image(side=224):
 
 def of_torchvision(name):
     from torchvision import models
+    side = SIZES.get(name, 112 if name in VIDEO else 224)
     if name in SEGMENTATION:
         return getattr(models.segmentation, name)(weights=None, weights_backbone=None), image(256)
     if name in VIDEO:
-        return getattr(models.video, name)(weights=None), torch.randn(1, 3, 16, 112, 112)
+        return getattr(models.video, name)(weights=None), torch.randn(1, 3, 16, side, side)
     more = {"init_weights": False} if name in ("googlenet", "inception_v3") else {}
-    return getattr(models, name)(weights=None, **more), image(LARGER.get(name, 224))
+    return getattr(models, name)(weights=None, **more), image(side)
 
 
 def of_timm(name):

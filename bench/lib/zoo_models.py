@@ -10,7 +10,7 @@ shufflenet_v2_x1_0 mnasnet1_0 efficientnet_b0 efficientnet_v2_s regnet_y_400mf c
 SEGMENTATION = "fcn_resnet50 deeplabv3_resnet50 lraspp_mobilenet_v3_large".split()
 VIDEO = "r3d_18 r2plus1d_18 s3d".split()
 TIMM = """
-resnet50d seresnet50 ecaresnet50d resnest14d efficientnet_b0 mobilenetv3_large_100 mobilenetv4_conv_small ghostnet_100 mixnet_s
+resnet50d seresnet50 ecaresnet50d resnest14d resnetv2_50 efficientnet_b0 mobilenetv3_large_100 mobilenetv4_conv_small ghostnet_100 mixnet_s
 regnety_008 repvgg_a0 darknet53 cspresnet50 densenet121 dpn48b dla34 hrnet_w18_small res2net50_14w_8s inception_v4 xception41
 nfnet_f0 vovnet39a convnext_atto convnextv2_atto poolformer_s12 efficientformer_l1 efficientvit_b0 fastvit_t8 repvit_m0_9 edgenext_xx_small
 mobilevit_s vit_small_patch16_224 swin_tiny_patch4_window7_224 mixer_s32_224 maxvit_tiny_rw_224

@@ -207,6 +207,14 @@ class Tape:
         return self.value_of(tensor).step is not None and list(size) == list(tensor.shape) and not storage_offset and \
             max(size[2:], default=2) == 1 and list(stride[:2]) == [size[1], 1] and tensor.numel() == size[0] * size[1]
 
+    @staticmethod
+    def _is_flat(value):
+        """Is it a view of one value a channel? That lies in one order only, so the list's is one too, of as much."""
+        step = value.step
+        source = step.arguments[0] if VIEWS.get(step.name) == "reshape" else None
+        return source is not None and not source.viewed and len(value.shape) == 2 and max(source.shape[2:], default=2) == 1 and \
+            source.shape[:2] == value.shape
+
     def _is_known(self, tensor):
         reference, _ = self._known.get(id(tensor), (None, None))
         return reference is not None and reference() is tensor
@@ -239,7 +247,8 @@ class Tape:
         """A function from values, by their slots, to something like `output`."""
         if type(output) is self._tensor:
             value = self.value_of(output)
-            if value.tensor is not None or value.viewed or value.step is not None and value.is_given():
+            if value.tensor is not None or value.viewed and not self._is_flat(value) or \
+                    value.step is not None and value.is_given():
                 raise Refused("a parameter is returned, or a view")
             self.graph.outputs.append(value)
             return lambda values: values[value.slot]

@@ -252,6 +252,16 @@ def large_heads():
     return calls(m, photo(), photo(1), times=MANY)
 
 
+@case(True, None, True)
+def heads_of_convolutions():
+    """What is returned is a view, and so it stays."""
+    m = nn.Sequential(nn.Conv2d(3, 8, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Conv2d(8, 5, 1), nn.Flatten())
+    outputs = calls(m, photo(), photo(1), times=MANY) + calls(m, photo(), guard=torch.inference_mode, times=MANY)
+    written = outputs[MANY - 1].clone()
+    outputs[MANY - 1].mul_(2)
+    return outputs + [[y._is_view(), None if y._base is None else y._base.shape] for y in outputs] + [outputs[MANY - 1] - written]
+
+
 # ---- What a program changes ----
 
 def changed(make, *changes, times=MANY):

@@ -401,6 +401,25 @@ class SliceOfAll(Base):
         return self.two(F.relu(self.one(x))[:, :4])
 
 
+@kind(0, 0, 1, 0)
+class OneValueAChannel(Base):
+    def forward(self, x):
+        return F.relu(self.one(F.adaptive_avg_pool2d(x, 1))).flatten(1)
+
+
+@kind()
+class ManyValuesAChannel(Base):
+    def forward(self, x):
+        return F.relu(self.one(x)).flatten(1)
+
+
+@kind()
+class OneValueAChannelTwice(Base):
+    def forward(self, x):
+        y = F.relu(self.one(F.adaptive_avg_pool2d(x, 1)))
+        return y, y.flatten(1)
+
+
 @kind()
 class SliceOfAllReturned(Base):
     def forward(self, x):

@@ -12,7 +12,8 @@ from _fettle import trace
 TAKING = frozenset(trace.VIEWS) | frozenset("""
 relu hardtanh sigmoid tanh silu hardswish hardsigmoid leaky_relu elu mish gelu neg add sub mul cat stack minimum maximum clamp
 constant_pad_nd reflection_pad2d reflection_pad3d replication_pad2d replication_pad3d
-max_pool2d_with_indices max_pool3d_with_indices adaptive_max_pool2d adaptive_max_pool3d avg_pool2d avg_pool3d _adaptive_avg_pool2d _adaptive_avg_pool3d mean
+max_pool2d_with_indices max_pool3d_with_indices adaptive_max_pool2d adaptive_max_pool3d avg_pool2d avg_pool3d
+_adaptive_avg_pool2d _adaptive_avg_pool3d mean
 upsample_nearest2d upsample_nearest3d upsample_bilinear2d
 """.split())
 NORMS = ("native_batch_norm", "native_layer_norm", "native_group_norm")  # the same, and their vectors stay wide
@@ -29,7 +30,7 @@ class Narrowing:
         self._there = {id(value) for value in (*graph.inputs, *graph.constants.values())}
         self.steps = []
         for step in steps:
-            self._packed(step) if isinstance(step, packed) else self._other(step)
+            (self._packed if isinstance(step, packed) else self._other)(step)
         for value in graph.outputs:
             self._as_it_was(value)
 

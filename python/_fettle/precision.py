@@ -3,7 +3,8 @@
 Layers whose float32 is computed in another precision, because the user asked for it: numbers change, and by how much is said.
 
 With `bf16` a packed weight is one of bfloat16, each input is rounded to it, products are summed in float32 by oneDNN, and the
-output, rounded to bfloat16 once, is handed on as float32: types and everything else are as before. PyTorch's own switch for it
+output, rounded to bfloat16 once, is handed on as float32: types and everything else are as before. Within a list of operators it
+goes on as it is to where that is no difference (narrow.py). PyTorch's own switch for it
 (torch.set_float32_matmul_precision, torch.backends.mkldnn.matmul.fp32_precision) and oneDNN's math mode do nothing on a
 processor without AMX.
 

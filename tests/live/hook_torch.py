@@ -179,6 +179,7 @@ def measured(name, packed_ns):
 those = trials.Trials(verdicts.Verdicts(None, lambda: ""))
 said, late, large = [measured("far", 50), measured("close", 90), measured("slow", 110)], shape(10), shape(80)
 said.append(f"waited {[those.leads('close', late, 10) for _ in range(9)].index(True)} times")
+those.took("far", large, 1, 99, 10)  # too late
 those.tell("far", large)
 print([*said, f"told {large.plain_ns, large.packed_ns}"])
 """
@@ -506,7 +507,8 @@ assert all(torch.allclose(results[-1], result) for result in results)
         said = self.run_python("-c", COMPARE.replace("2e-4", "5e-2"), str(self.folder / "bare"), str(self.folder / "bf16"), "auto")
         self.assertEqual((said.returncode, said.stdout, said.stderr), (0, "", ""))
         for name, way in (("bare", None), ("bf16", ["--prepack", "on", "--channels-last", "on", "--fuse", "on", "--precision", "bf16"])):
-            self.run_python(str(HERE / "hook_cases.py"), str(self.folder / name), "hook_fuses", way=way)
+            done = self.run_python(str(HERE / "hook_cases.py"), str(self.folder / name), "hook_fuses", way=way)
+            self.assertEqual(done.returncode, 0, done.stderr)
         said = self.run_python("-c", COMPARE.replace("2e-4", "2e-1"), str(self.folder / "bare"), str(self.folder / "bf16"), "fused")
         self.assertEqual((said.returncode, said.stdout, said.stderr), (0, "", ""))
         told, said = self.reported(NARROW_TOLD, "--channels-last", "on", "--precision", "bf16")

@@ -91,7 +91,8 @@ class Pools:
         transforms = c._functorch.peek_interpreter_stack
         self._disturbed = lambda: tracing() or modes() or functions() or transforms()
         self._mode = mode_for(torch, self)
-        self._push(self._mode(None, PLAIN))
+        mode = self._mode(None, PLAIN)  # held here: up to PyTorch 2.10 the stack holds no reference
+        self._push(mode)
         self._pop(None)
         self._disturbed()  # what this PyTorch does not have is noticed before anything is changed
         self.graft(torch.nn.functional, torch.compiler.is_compiling)
@@ -157,7 +158,8 @@ class Pools:
         if what == PLAIN:
             output = original(*args, **kwargs)
         else:
-            self._push(self._mode(shape, what))
+            mode = self._mode(shape, what)
+            self._push(mode)
             try:
                 output = original(*args, **kwargs)
             finally:

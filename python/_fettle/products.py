@@ -131,7 +131,7 @@ class Products:
             made[space][name] = self._leaf(spaces[space], name, make(torch, self._linear))
         others = {space: attention.Namespace(spaces[space], **made[space]) for space in spaces}
         for name in attention.CLASSES:
-            graft.onto(getattr(torch.nn, name), "forward", self._forward(others, compiling))
+            graft.onto(getattr(torch.nn, name), "forward", self._forward(others, compiling), keeps_file=True)
 
     def _forward(self, others, compiling):
         def make(original):

@@ -107,12 +107,9 @@ class Share:
                     if compiling() or here.inside:
                         return original(self, *args, **kwargs)
                     return enter(original, self, args, kwargs)
-                # Dynamo goes by the file: of that one it compiles no method, but what is called there.
-                was = original.__code__
-                _call_impl.__code__ = _call_impl.__code__.replace(co_filename=was.co_filename, co_firstlineno=was.co_firstlineno)
                 return _call_impl
 
-            graft.onto(self._module, "_call_impl", make)
+            graft.onto(self._module, "_call_impl", make, keeps_file=True)
             self._ours = self._module.__dict__["_call_impl"]
 
     def _end(self):

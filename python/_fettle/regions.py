@@ -4,8 +4,7 @@ Parts of a model in which images keep their channels last. The operators for pac
 each change of the order costs a copy. Within a region, a module of which proof.py has shown that the program cannot tell,
 convolutions hand their outputs on as they are; what leaves the region is brought into the order that PyTorch would have given.
 
-A region is found when a convolution in it is called: it is the outermost proved module among those that run. What is done at a
-call of it goes by the calls before, as in packs.py, but the region is checked and timed as a whole:
+What is done at a call of a region goes by the calls before, as in packs.py, but it is checked and timed as a whole:
 
     a shape is seen for the first time    plain
     it comes back                         plain, and then another way with a copy of the input: it must give the same
@@ -18,11 +17,10 @@ packed. The second is tried where the first cannot be, or has not won clearly: w
 import sys
 import threading
 import time
-import weakref
 import zlib
 
-from _fettle import graft, guard, program, proof, trace
-from _fettle.questions import MISSING
+from _fettle import finding, program, proof, trace
+from _fettle.region import SIMPLE, Region, tensors_in
 
 ROUNDS, GAIN = 3, 0.97  # as for a layer
 CLEAR = 0.8             # of the plain time: there is no need to look for a faster way
@@ -33,7 +31,6 @@ MOST_PROGRAMS = 4      # of one region at a time
 MOST_PARTED = 64       # regions that are looked at again in parts
 WASTE, MOST_WASTE, NEWS = 16, 4, 16  # as of a layer's packings
 OUTSIDE, PLAIN, PACKED = 0, 1, 2
-SIMPLE = (type(None), bool, int, float, str)
 
 
 class Here(threading.local):
@@ -73,171 +70,32 @@ class Shape:
         return self.uses * max(0, (self.plain_ns or 0) - (best or self.plain_ns or 0))
 
 
-class Region:
-    """A proved module, and what the proof rests on."""
-
-    __slots__ = ("module", "children", "parts", "forwards", "rests_on", "lists", "views", "convolutions", "linears", "shapes",
-                 "guard", "orders")
-
-    def __init__(self, torch, module, prover, proved, forget):
-        self.module = weakref.ref(module, forget)
-        # The first is the module itself, which is not to be kept by us.
-        self.children = tuple(module._modules.values())
-        self.parts = [(part, type(part), tuple(part._modules.values())) for part in module.modules()][1:]
-        kinds = {type(part) for part in module.modules()}
-        self.forwards = [(kind, prover.plain(kind)) for kind in kinds] + proved.forwards
-        self.rests_on, self.lists, self.views = proved.rests_on, proved.lists, proved.views
-        self.convolutions = [part for part in module.modules() if prover.is_convolution(part)]
-        self.linears = [part for part in module.modules() if prover.leaf_of(part) is torch.nn.Linear]
-        self.shapes = {}
-        self.orders = self.orders_now()
-        self.guard = guard.Guard(torch, module, self.forwards, proved.functions, prover.is_leaf)
-
-    def stands(self, module, plain):
-        """Is everything as when it was proved, and does nothing look on?"""
-        for part, kind, children in ((module, type(module), self.children), *self.parts):
-            own = part.__dict__
-            modules = own["_modules"]
-            if own["training"] or own["_forward_hooks"] or own["_forward_pre_hooks"] or "forward" in own or \
-                    type(part) is not kind or (tuple(modules.values()) != children if children else modules):
-                return False
-        return all(plain(kind) is forward for kind, forward in self.forwards) and \
-            all(place.get(name, MISSING) is value for place, name, value in self.rests_on) and \
-            all(now == then for now, then in self.lists) and self.guard.stands()
-
-    def orders_now(self):
-        """How the weights lie in memory: it decides how a convolution of PyTorch's lays out what it returns."""
-        try:
-            return [part._parameters["weight"].stride() for part in self.convolutions]
-        except (AttributeError, KeyError):
-            return None  # one has none
-
-
-class Other(Exception):
-    """A value of a kind that we do not know."""
-
-
-def tensors_in(value, tensor, found):
-    """Add all tensors of what a forward gave to `found`, by identity."""
-    if type(value) is tensor:
-        found[id(value)] = value
-    elif isinstance(value, dict):
-        for part in value.values():
-            tensors_in(part, tensor, found)
-    elif type(value) in (tuple, list):
-        for part in value:
-            tensors_in(part, tensor, found)
-    elif type(value) not in SIMPLE:
-        raise Other
-    return found
-
-
 class Regions:
     """
     All of the process. `packs`: the layers, whose gates, verdicts and margins are used. `always`: nothing is timed. `fuse`: may
     convolutions take up what follows them?
     """
 
-    def __init__(self, torch, packs, always, fuse, compiling):
-        self._torch, self._packs, self._always, self._fuse, self._compiling = torch, packs, always, fuse, compiling
-        self._tensor, self._grad = torch.Tensor, torch.is_grad_enabled
-        self._regions = {}   # id of a module: Region
-        self._refused = set()  # of modules that are none, by id, as long as they live
-        self._grafted = {}   # class with a forward of ours: its own
-        self._prover = proof.Prover(torch, self._plain, fuse)
+    def __init__(self, torch, packs, entrance, always, fuse):
+        self._torch, self._packs, self._always, self._fuse, self._tensor = torch, packs, always, fuse, torch.Tensor
+        self._plain = entrance.plain
+        self._finder = finding.Finder(torch, entrance, proof.Prover(torch, self._plain, fuse), packs, self._begin_anew)
         self._place = vars(torch.nn.Module)
         self._call = self._place["__call__"]
         every = torch.nn.modules.module
         self._hooks = (every._global_forward_hooks, every._global_forward_pre_hooks)
         self.here, self._storage_of = packs.here, torch.Tensor.untyped_storage
-        self.found = self.kept = self.fused = self.fused_calls = self.won_ns = self.parted = 0
+        self.kept = self.fused = self.fused_calls = self.won_ns = self.parted = 0
         self.margins, self.differs = packs.margins, 0.0  # the most that packed was from plain, of the largest value
 
-    def _plain(self, kind):
-        """A class's forward as it was before we came."""
-        forward = kind.forward
-        return self._grafted.get(forward, forward)
-
-    # ---- Finding ----
-
     def look_for(self, layer):
-        """A layer runs for the first time: is it in a region? Goes by the methods that are running."""
-        region = None
-        around = self._running(layer, sys._getframe(1))
-        if any(id(outer) in self._regions for outer in around):
-            return
-        for outer in around:
-            found = self._region(outer)
-            if found is None or not found.stands(outer, self._plain):
-                self._refuse(outer)
-                break
-            region = outer, found
-        fewest = 1 if self._fuse else 2
-        if region and len(region[1].convolutions) >= fewest:
-            self._add(*region)
-
-    def _region(self, module):
-        """Of a module that can be proved; None."""
-        key = id(module)
-        with self._packs.lock:
-            proved = self._prover.proof(module)
-        if proved is None:
-            return None
-        return Region(self._torch, module, self._prover, proved, lambda _: self._forget(key))
-
-    def _has(self, outer, inner):
-        """Is it a child, if only in a container that does not run itself?"""
-        nn = self._torch.nn
-        return any(part is inner or isinstance(part, (nn.ModuleList, nn.ModuleDict, nn.Sequential)) and self._has(part, inner)
-                   for part in outer._modules.values() if part is not None)
-
-    def _running(self, layer, frame):
-        """The modules whose forward is running, from the layer outwards, each a part of the next."""
-        inner, found = layer, []
-        while frame is not None:
-            code = frame.f_code
-            if code.co_name == "forward" and code.co_argcount:
-                outer = frame.f_locals.get(code.co_varnames[0])
-                if isinstance(outer, self._torch.nn.Module) and outer is not inner:
-                    if id(outer) in self._refused or not self._has(outer, inner):
-                        break
-                    found.append(outer)
-                    inner = outer
-            frame = frame.f_back
-        return found
-
-    def _refuse(self, module):
-        key = id(module)
-        self._refused.add(key)
-        weakref.finalize(module, self._refused.discard, key).atexit = False
-
-    def _add(self, module, region):
-        self._regions[id(module)] = region
-        self.found += 1
-        owner = next(base for base in type(module).__mro__ if "forward" in base.__dict__)
-        if owner.__dict__["forward"] not in self._grafted:
-            enter, compiling, original = self._enter, self._compiling, owner.__dict__["forward"]
-
-            def make(original):
-                def forward(self, *args, **kwargs):
-                    if compiling():
-                        return original(self, *args, **kwargs)
-                    return enter(original, self, args, kwargs)
-                return forward
-
-            graft.onto(owner, "forward", make)
-            self._grafted[owner.__dict__["forward"]] = original
-
-    def _forget(self, key):
-        region = self._regions.pop(key, None)
-        if region is not None:
-            self._begin_anew(region)
-        return region
+        """A layer runs for the first time: is it in a region?"""
+        self._finder.find(layer, sys._getframe(1), 1 if self._fuse else 2, Region.is_evaluation)
 
     def _part_with(self, module):
         """The region is none any more, or does not pay: its parts may be, and do."""
         with self._packs.lock:
-            region = self._forget(id(module))
+            region = self._finder.forget(id(module))
             if region is None or self.parted >= MOST_PARTED:
                 return
             self.parted += 1
@@ -253,11 +111,11 @@ class Regions:
 
     # ---- A call ----
 
-    def _enter(self, original, module, args, kwargs):
+    def enter(self, original, module, args, kwargs):
         run = None
         try:
-            region = self._regions.get(id(module))
-            if region is not None and self.here.mode == OUTSIDE and not self._grad() and not self._packs.stopped:
+            region = self._finder.of(module)
+            if region is not None and self.here.mode == OUTSIDE and not self._packs.stopped:
                 run, shape, way = self._choose(region, module, args, kwargs)
         except Exception as error:
             self._packs.stop(error)
@@ -293,7 +151,7 @@ class Regions:
                 return self._run_plain, shape, None
         if shape.closed:
             if (region.views or None in key) and all(other.closed for other in region.shapes.values()):
-                self._refuse(module)
+                self._finder.refuse(module)
                 self._part_with(module)
             return nothing
         if not shape.ready:
@@ -611,5 +469,9 @@ class Regions:
             for layer in region.convolutions + region.linears:
                 self._packs.give_up(layer)
 
+    @property
+    def found(self):
+        return self._finder.found
+
     def won(self):
-        return self.won_ns + sum(shape.won_ns() for region in self._regions.values() for shape in region.shapes.values())
+        return self.won_ns + sum(shape.won_ns() for region in self._finder.all() for shape in region.shapes.values())

@@ -5,8 +5,8 @@ import functools
 import os
 import sys
 
-from _fettle import (account, attention, direct, graft, layers, memory, notices, packs, pools, precision, products, regions,
-                     share, slot, verdicts)
+from _fettle import (account, attention, direct, finding, graft, layers, memory, notices, packs, pools, precision, products,
+                     regions, share, slot, verdicts)
 
 ENGINE = None  # packs.Packs, where weights are packed
 LATER = {}     # name of a module that is still to come: what puts our method into its classes
@@ -70,7 +70,8 @@ def begin(torch, decisions):
     last = decisions.get("channels-last")
     if last in ("auto", "on"):
         fuse = decisions.get("fuse") in ("auto", "on")
-        engine.regions = regions.Regions(torch, engine, last == "on", fuse, torch.compiler.is_compiling)
+        entrance = finding.Entrance(torch)
+        engine.regions = entrance.inference = regions.Regions(torch, engine, entrance, last == "on", fuse)
         if numbers:
             engine.regions.margins = {**engine.margins, torch.float32: precision.REGION_MARGIN}
         engine.pools = pools.make(torch, engine, last == "on")

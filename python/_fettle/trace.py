@@ -292,16 +292,25 @@ def record(torch, module, forward, args, kwargs, dtypes):
                  aten.addmm.default: lambda bias, rows, matrix, **_: product(rows, matrix)}
 
     class Recording(TorchDispatchMode):
-        def __torch_dispatch__(self, function, types, args=(), kwargs=None):
-            tape.look(function, args)
-            output = stand_ins.get(function, function)(*args, **(kwargs or {}))
-            tape.take(function, args, kwargs or {}, output)
-            return output
+        pass
 
+    def dispatch(self, function, types, args=(), kwargs=None):
+        tape.look(function, args)
+        output = stand_ins.get(function, function)(*args, **(kwargs or {}))
+        tape.take(function, args, kwargs or {}, output)
+        return output
+
+    # Not in the class's body, and entered by hand, as in pools.py: what all threads see is set otherwise, and torch.compile does
+    # nothing any more where two threads did that at a time.
+    Recording.__torch_dispatch__ = dispatch
+    mode = Recording()
     # Within inference mode PyTorch hands out some operators whole, which are made of those above.
-    try:
-        with torch.inference_mode(False), torch.no_grad(), Recording():
+    with torch.inference_mode(False), torch.no_grad():
+        torch._C._push_on_torch_dispatch_stack(mode)
+        try:
             output = forward(module, *args, **kwargs)
-    except (ValueError, IndexError, TypeError) as error:
-        raise Refused("it raises %s without its values" % type(error).__name__)
+        except (ValueError, IndexError, TypeError) as error:
+            raise Refused("it raises %s without its values" % type(error).__name__)
+        finally:
+            torch._C._pop_torch_dispatch_stack(None)
     return tape.end(output)

@@ -534,6 +534,18 @@ def casts_are_few():
     return None if got == due else f"casts to {got}"
 
 
+def recording_is_of_this_thread():
+    """What all threads see is left as it is: where two set it at a time, torch.compile does nothing any more."""
+    from torch.utils._python_dispatch import is_in_torch_dispatch_mode
+    seen = []
+
+    def forward(module, x):
+        seen.append(is_in_torch_dispatch_mode())
+        return module.one(x)
+    trace.record(torch, Base().eval(), forward, (torch.randn(1, 4, 6, 6),), {}, (torch.float32,))
+    return None if seen == [False] else "a list is recorded for all threads to see"
+
+
 def main():
     torch.manual_seed(0)
     budget = memory.Budget(None)
@@ -542,9 +554,9 @@ def main():
         what = looks(engine, name, make, due)
         if what:
             print(f"{name}: {what}")
-    what = casts_are_few()
-    if what:
-        print(what)
+    for what in (casts_are_few(), recording_is_of_this_thread()):
+        if what:
+            print(what)
     if budget.used:
         print(f"{budget.used} bytes are not given back")
     print(len(KINDS), "looked at")

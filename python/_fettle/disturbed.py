@@ -13,11 +13,11 @@ class Disturbed:
         enabled, precision = c._get_mkldnn_enabled, c._get_float32_matmul_precision
         lowered = (lambda: False) if _keeps_float32(torch) else lambda: _is_lowered(precision)
 
-        def any_does():
-            return (autocast("cpu") or tracing() or modes() or functions() > here.modes or transforms() or deterministic() or
-                    not enabled() or lowered())
+        def others():  # in one expression, as every call of a layer asks
+            return (tracing() or modes() or functions() > here.modes or transforms() or deterministic() or not enabled() or
+                    lowered())
 
-        self._any_does = any_does  # in one expression, as every call of a layer asks
+        self.but_by_autocast, self._any_does = others, lambda: autocast("cpu") or others()
         self._asks = {
             "autocast": lambda: autocast("cpu"),
             "tracing": tracing,
@@ -29,7 +29,7 @@ class Disturbed:
             "a float32 precision set by the program": lowered,
         }
         self.seen = {}  # by reason, how often it was one
-        any_does()  # a question that this PyTorch does not have is noticed now
+        self._any_does()  # a question that this PyTorch does not have is noticed now
 
     def __call__(self):
         return self._any_does() and self._note()

@@ -43,7 +43,8 @@ class Packs:
         self.margins = {getattr(torch, name): margin for name, margin in MARGINS.items()}
         self.stopped = False
         self.regions = None  # regions.Regions, where channels may stay last
-        self.pools = None    # pools.Pools, the same
+        self.training = None  # training.Training, where they may while gradients are on
+        self.pools = None    # pools.Pools, as regions
         self.products = None  # products.Products, where this PyTorch's attention is known
         self.direct = None   # direct.Direct
         self.share = None    # share.Share, where somebody will be told
@@ -71,6 +72,8 @@ class Packs:
                 if mode == regions.PLAIN:
                     return None
                 if module.training or self._grad():
+                    if self.training is not None and kind.images and self._grad():
+                        self.training.look_for(module)
                     if not module.training:
                         self.graded += 1
                     if id(module) in self._layers:

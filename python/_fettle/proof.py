@@ -38,10 +38,11 @@ Proof = collections.namedtuple("Proof", "rests_on lists forwards functions views
 class Prover:
     """
     A module is looked at once, when its region is made. `plain`: a class's forward, without what is ours; `lists`: will there
-    be lists of operators?
+    be lists of operators, or does something else see all that is done with a tensor? `trains`: does that see to statistics and
+    numbers that are drawn?
     """
 
-    def __init__(self, torch, plain, lists):
+    def __init__(self, torch, plain, lists, trains=False):
         nn = torch.nn
         self.module, self._plain, self._lists = nn.Module, plain, lists
         self._leaves = {own: own.forward for own in (getattr(nn, name) for name in LEAVES)}
@@ -54,7 +55,7 @@ class Prover:
         own = vars(torch.Tensor)
         names = sorted(source.METHODS | source.VIEWING) + OPERATORS
         self._tensors = [(own, name, own.get(name, questions.MISSING)) for name in names]
-        self._known, self._asked, self._memo = source.Known(torch), questions.Questions(torch, plain), memo.Memo(self)
+        self._known, self._asked, self._memo = source.Known(torch, trains), questions.Questions(torch, plain), memo.Memo(self)
         self._sources, self._read, self._views, self._depth = {}, {}, False, 0
         self.obstacle = None  # why the last was not proved
 

@@ -50,15 +50,16 @@ class Refused(Exception):
 class Known:
     """The functions of PyTorch's that are known, by identity."""
 
-    def __init__(self, torch):
+    def __init__(self, torch, trains):
         def those(table):
             return {id(getattr(torch.nn.functional if place else torch, name))
                     for place, names in table.items() for name in names.split()}
 
         self.operands, self.views = those(OPERANDS), those({"": VIEWS})
-        self.not_training = {id(getattr(torch.nn.functional, name)): given for name, given in NOT_TRAINING.items()}
+        training = {id(getattr(torch.nn.functional, name)): given for name, given in NOT_TRAINING.items()}
+        self.not_training = {} if trains else training
         more = {id(getattr(torch, ASSERT)), id(torch.linalg.vector_norm), *map(id, OF_NUMBERS)}
-        self.functions = (those(FUNCTIONS) | self.operands | more) - set(self.not_training)
+        self.functions = (those(FUNCTIONS) | self.operands | more | set(training)) - set(self.not_training)
         self.never = {id(getattr(torch.jit, name)) for name in SCRIPTING}
         self.tensor, self.module, self.containers = torch.Tensor, torch.nn.Module, (torch.nn.ModuleList, torch.nn.Sequential)
 

@@ -6,7 +6,7 @@ import os
 import sys
 
 from _fettle import (account, attention, direct, finding, graft, layers, memory, notices, packs, pools, precision, products,
-                     regions, share, slot, verdicts)
+                     regions, share, slot, training, verdicts)
 
 ENGINE = None  # packs.Packs, where weights are packed
 LATER = {}     # name of a module that is still to come: what puts our method into its classes
@@ -72,6 +72,8 @@ def begin(torch, decisions):
         fuse = decisions.get("fuse") in ("auto", "on")
         entrance = finding.Entrance(torch)
         engine.regions = entrance.inference = regions.Regions(torch, engine, entrance, last == "on", fuse)
+        if last == "on" and not numbers:
+            engine.training = entrance.training = training.make(torch, engine, entrance)
         if numbers:
             engine.regions.margins = {**engine.margins, torch.float32: precision.REGION_MARGIN}
         engine.pools = pools.make(torch, engine, last == "on")

@@ -73,6 +73,8 @@ static const struct member {
 	{ "regions", copy_count },
 	{ "regions_kept", copy_count },
 	{ "regions_fused", copy_count },
+	{ "regions_trained", copy_count }, /* channels last with gradients on */
+	{ "trained_calls", copy_count },
 	{ "shapes", copy_count },
 	{ "shapes_packed", copy_count },
 	{ "shapes_never_back", copy_count },

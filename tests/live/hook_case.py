@@ -2,13 +2,15 @@
 """What the cases of hook_cases.py and hook_images.py are made of."""
 import torch
 
-CASES = {}  # name: (function, is it to be packed? are channels to stay last? is it to be fused? None: it does not matter)
+# name: (function, is it to be packed? are channels to stay last? is it to be fused? are they to stay last with gradients on?
+# None: it does not matter; does a gradient change where a value near an edge of an activation is rounded to the other side?)
+CASES = {}
 CALLS = 6   # so often that a shape has come back and its packing is in use
 
 
-def case(packed=None, region=None, fused=None):
+def case(packed=None, region=None, fused=None, last=None, edges=False):
     def add(function):
-        CASES[function.__name__] = (function, packed, region, fused)
+        CASES[function.__name__] = (function, packed, region, fused, last, edges)
         return function
     return add
 

@@ -26,6 +26,7 @@ import hook_direct  # noqa: F401 - and more
 import hook_fuses  # noqa: F401 - more cases
 import hook_heads  # noqa: F401 - and more
 import hook_images  # noqa: F401 - and more
+import hook_last  # noqa: F401 - and more
 import hook_training  # noqa: F401 - and those that train
 from hook_case import CALLS, CASES, calls, case, image
 
@@ -776,11 +777,14 @@ def engine():
 
 
 def counts():
-    """(calls answered by packed weights, regions whose images stay as they are, calls of fused ones); None: no hook."""
+    """
+    (calls answered by packed weights, regions whose images stay as they are, calls of fused ones, and of those with gradients on);
+    None: no hook.
+    """
     packs = engine()
     regions = packs and packs.regions
     fused = regions.fused_calls if regions else 0
-    return packs and (packs.calls(), regions.kept if regions else 0, fused)
+    return packs and (packs.calls(), regions.kept if regions else 0, fused, packs.training.calls if packs.training else 0)
 
 
 def run(name):

@@ -98,12 +98,12 @@ def pooled(f, x, times=MANY):
     return results + [behind]
 
 
-@case()
+@case(edges=True)
 def a_net_is_trained():
     return train(Net(), image(8, 3, 24, 24))
 
 
-@case()
+@case(edges=True)
 def a_net_is_trained_with_adam_and_clipped():
     model = Net()
 
@@ -114,7 +114,7 @@ def a_net_is_trained_with_adam_and_clipped():
     return train(model, image(8, 3, 24, 24), make=make)
 
 
-@case()
+@case(edges=True)
 def a_net_is_trained_evaluated_and_trained_on():
     model, x, results = Net(), image(8, 3, 24, 24), []
     for _ in range(3):
@@ -125,7 +125,7 @@ def a_net_is_trained_evaluated_and_trained_on():
     return results
 
 
-@case()
+@case(edges=True)
 def training_goes_on_from_a_file():
     model, x = Net(), image(8, 3, 24, 24)
     first = train(model, x)
@@ -141,7 +141,7 @@ def training_with_dropout_draws_the_same_numbers():
     return train(model, image(8, 3, 24, 24)) + [torch.rand(3)]
 
 
-@case()
+@case(edges=True)
 def gradients_are_gathered_kept_and_asked_for_again():
     model, x, results = Net(), image(8, 3, 24, 24).requires_grad_(), []
     for _ in range(5):
@@ -152,14 +152,14 @@ def gradients_are_gathered_kept_and_asked_for_again():
     return results + [[parameter.grad for parameter in model.parameters()]]
 
 
-@case()
+@case(edges=True)
 def gradients_of_gradients():
     model, x, results = Net(), image(8, 3, 24, 24).requires_grad_(), []
     model.body[1].eval()
     for _ in range(5):
         first = torch.autograd.grad(model(x).square().sum(), [x, model.body[0].weight], create_graph=True)
         results += [*first, *torch.autograd.grad(sum(part.square().sum() for part in first), [x, model.body[4].weight])]
-    return [result.detach() for result in results] + layout(results)
+    return [result.detach().contiguous() for result in results] + layout(results[::4] + results[1::4])
 
 
 @case()
@@ -170,7 +170,7 @@ def hooks_on_gradients_see_what_they_would():
     return train(model, x, steps=5) + [seen]
 
 
-@case()
+@case(edges=True)
 def checkpoints():
     results = []
     for reentrant in (True, False):
@@ -193,7 +193,7 @@ def hooks_on_what_is_kept_for_a_backward():
         return pooled(lambda x: F.max_pool2d(x, 2), image(*LARGE)) + [kept]
 
 
-@case()
+@case(edges=True)
 def training_under_autocast_and_a_scaler():
     model, x, results = Net(), image(8, 3, 24, 24), []
     with warnings.catch_warnings():
@@ -211,7 +211,7 @@ def training_under_autocast_and_a_scaler():
     return results + [saved(model.state_dict())[0]]
 
 
-@case()
+@case(edges=True)
 def anomalies_are_looked_for():
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -219,7 +219,7 @@ def anomalies_are_looked_for():
             return train(Net(), image(8, 3, 24, 24), steps=4)
 
 
-@case()
+@case(edges=True)
 def networks_are_trained_by_threads():
     models, results = [Net() for _ in range(3)], {}
     x = image(8, 3, 24, 24)
@@ -357,7 +357,7 @@ def pools_in_threads():
     return [results[number] for number in range(4)]
 
 
-@case()
+@case(edges=True)
 def training_in_parallel():
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
         warnings.simplefilter("ignore")

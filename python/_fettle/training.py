@@ -19,6 +19,7 @@ from _fettle.regions import OUTSIDE, PLAIN
 
 FEWEST = 2        # convolutions in a region
 MOST_SHAPES = 16  # of a region that are compared; if all of these agreed, more are believed
+MOST_TRIES = 3    # to compare a shape, where values show nothing: they are all 0, or not finite
 MOST_PROOFS = 4   # of one module: each time something in it has changed
 MARGINS = {"float32": 1e-3, "bfloat16": 5e-2}  # of the largest value
 AS_EVER, COMPARE, LAST = range(3)
@@ -75,7 +76,7 @@ class Training:
 
     def used(self):
         """How many regions are."""
-        return sum(any(region.shapes.values()) for region in self._finder.all())
+        return sum(any(found is True for found in region.shapes.values()) for region in self._finder.all())
 
     # ---- A call ----
 
@@ -126,10 +127,12 @@ class Training:
         return weight is not None and weight.is_contiguous()
 
     def _next(self, region, key):
+        """`shapes`: True: the same; False: not; a number: how often it may still be tried."""
         shapes = region.shapes
-        if key not in shapes:
-            return COMPARE if len(shapes) < MOST_SHAPES else LAST if all(shapes.values()) else AS_EVER
-        return LAST if shapes[key] else AS_EVER
+        found = shapes.get(key)
+        if found is None:
+            return COMPARE if len(shapes) < MOST_SHAPES else LAST if all(other is True for other in shapes.values()) else AS_EVER
+        return LAST if found is True else COMPARE if found else AS_EVER
 
     def _run(self, original, module, args, kwargs):
         here, call = self._packs.here, channels.Call(self._kind)
@@ -168,9 +171,12 @@ class Training:
             torch.set_rng_state(before)
             with torch.no_grad():
                 agrees = self._agree(output, self._run(original, twin, copies, named)[0])
+            left = region.shapes.get(key, MOST_TRIES)
             if agrees is not None:
                 region.shapes[key] = agrees
                 self._packs.changed()
+            elif type(left) is int:  # no other thread knows better
+                region.shapes[key] = left - 1
         except (RuntimeError, Other):
             region.shapes[key] = False
         except Exception as error:

@@ -262,6 +262,20 @@ def last_shared_and_repeated():
 
 
 @case(last=True)
+def last_values_that_show_nothing():
+    """Of a last layer that is all zeros nobody knows whether it is right; of another input they do."""
+    model, results = body(), []
+    nn.init.zeros_(model[3].weight)
+    nn.init.zeros_(model[3].bias)
+    for _ in range(STEPS + 3):
+        results += torch.autograd.grad(model(image(4, 8, 12, 12)).sum(), [model[0].weight, model[3].weight])
+    model[3].bias.data.fill_(1)
+    for _ in range(3):
+        results += [model(image(2, 8, 12, 12)).detach(), model(image(4, 8, 12, 12)).detach()]
+    return results
+
+
+@case(last=True)
 def last_by_threads():
     model, x, results = nn.Sequential(nn.Conv2d(8, 16, 3), nn.GELU(), nn.Conv2d(16, 8, 3)), image(4, 8, 12, 12), {}
 

@@ -5,6 +5,8 @@ channels last in float32, one value after the other: mean and deviation of a bat
 near 0 fall on the other side, and gradients differ by percents. Here both are computed by sums that add in a tree, and PyTorch's
 kernel is told them, as if it evaluated. It is done below autograd, whose node then finds what it would have found.
 """
+from _fettle import below
+
 PART = 1 << 18  # values whose squares are summed at a time: they stay in a core's cache
 EACH = 0        # of mse_loss: no sum of them
 
@@ -38,30 +40,13 @@ def batch_norm(norm, squares, input, weight, bias, running_mean, running_var, mo
 
 def exact_for(torch):
     """exact(function): one that calls it, with such a batch norm in it."""
-    from torch.utils._python_dispatch import TorchDispatchMode
-
-    class Exact(TorchDispatchMode):
-        pass
-
-    norm, squares, c = torch.ops.aten.native_batch_norm.default, torch.ops.aten.mse_loss.default, torch._C
+    norm, squares, run = torch.ops.aten.native_batch_norm.default, torch.ops.aten.mse_loss.default, below.Below(torch).run
     last, single = torch.channels_last, torch.float32
 
-    def dispatch(self, function, types, args=(), kwargs=None):
+    def handle(function, args, kwargs):
         if function is norm and not kwargs and args[5] and all(part is None or part.dtype is single for part in args[:5]) and \
                 args[0].dim() == 4 and args[0].is_contiguous(memory_format=last):
             return batch_norm(norm, squares, *args[:5], *args[6:])
-        return function(*args, **(kwargs or {}))
+        return function(*args, **kwargs)
 
-    # Not in the class's body, from where PyTorch takes it to guard it, and imports its compiler for that.
-    Exact.__torch_dispatch__ = dispatch
-    mode = Exact()
-
-    def exact(function):
-        def run(*args, **kwargs):
-            c._push_on_torch_dispatch_stack(mode)
-            try:
-                return function(*args, **kwargs)
-            finally:
-                c._pop_torch_dispatch_stack(None)
-        return run
-    return exact
+    return lambda function: lambda *args, **kwargs: run(handle, function, args, kwargs)

@@ -13,9 +13,10 @@ what it would have kept, laid out as it would have been, and the program may tra
     the next 2 * ROUNDS                   ours and plain in turn, timed
     from then on                          whichever was faster
 """
+import functools
 import time
 
-from _fettle import guard
+from _fettle import below, guard
 
 ROUNDS, GAIN = 5, 0.97      # more rounds than for a layer (packs.py): none of them is in vain
 LEAST = 1 << 15             # values of an input for which it could pay
@@ -55,23 +56,6 @@ class Shape:
         return self.uses * max(0, (self.plain_ns or 0) - (self.ours_ns or self.plain_ns or 0))
 
 
-def mode_for(torch, pools):
-    """A function: a dispatch mode in which the operators are ours, for one call of a shape."""
-    from torch.utils._python_dispatch import TorchDispatchMode
-
-    class Pooling(TorchDispatchMode):
-        def __init__(self, shape, what):
-            super().__init__()
-            self.shape, self.what = shape, what
-
-    def dispatch(self, function, types, args=(), kwargs=None):
-        return pools.run(self.shape, self.what, function, args, kwargs or {})
-
-    # Not in the class's body, from where PyTorch takes it to guard it, and imports its compiler for that.
-    Pooling.__torch_dispatch__ = dispatch
-    return Pooling
-
-
 class Pools:
     """All of the process. `packs`: whose verdicts are used. `always`: nothing is timed."""
 
@@ -85,15 +69,11 @@ class Pools:
         self._operators = {getattr(aten, name).default: None if made_of is None else getattr(aten, made_of).default
                            for name, made_of in OPERATORS.items()}
         c = torch._C
-        # By hand: a mode's own __enter__ also sets what all threads see.
-        self._push, self._pop = c._push_on_torch_dispatch_stack, c._pop_torch_dispatch_stack
         tracing, modes, functions = c._is_tracing, c._len_torch_dispatch_stack, c._len_torch_function_stack
         transforms = c._functorch.peek_interpreter_stack
         self._disturbed = lambda: tracing() or modes() or functions() or transforms()
-        self._mode = mode_for(torch, self)
-        mode = self._mode(None, PLAIN)  # held here: up to PyTorch 2.10 the stack holds no reference
-        self._push(mode)
-        self._pop(None)
+        self.below = below.Below(torch)
+        self.below.run(None, int)
         self._disturbed()  # what this PyTorch does not have is noticed before anything is changed
         self.graft(torch.nn.functional, torch.compiler.is_compiling)
 
@@ -158,12 +138,7 @@ class Pools:
         if what == PLAIN:
             output = original(*args, **kwargs)
         else:
-            mode = self._mode(shape, what)
-            self._push(mode)
-            try:
-                output = original(*args, **kwargs)
-            finally:
-                self._pop(None)
+            output = self.below.run(functools.partial(self.run, shape, what), original, args, kwargs)
         taken = time.perf_counter_ns() - start
         if what == CHECK:
             shape.chosen = shape.chosen if shape.checked else False  # it may have come to another operator

@@ -13,6 +13,8 @@ import collections
 import dataclasses
 import weakref
 
+from _fettle import below
+
 # Operators of aten whose output is new memory, and which write nothing. Of several outputs the first is followed.
 KNOWN = frozenset("""
 convolution addmm mm native_batch_norm native_group_norm native_layer_norm
@@ -285,32 +287,21 @@ def product(rows, matrix):
 
 def record(torch, module, forward, args, kwargs, dtypes):
     """The graph of forward(module, *args, **kwargs), which runs, without its convolutions' values. Raises Refused."""
-    from torch.utils._python_dispatch import TorchDispatchMode
     tensors = [value for value in (*args, *kwargs.values()) if type(value) is torch.Tensor]
     tape, aten = Tape(torch, module, tensors, dtypes), torch.ops.aten
     stand_ins = {aten.convolution.default: stand_in, aten.mm.default: product,
                  aten.addmm.default: lambda bias, rows, matrix, **_: product(rows, matrix)}
 
-    class Recording(TorchDispatchMode):
-        pass
-
-    def dispatch(self, function, types, args=(), kwargs=None):
+    def handle(function, args, kwargs):
         tape.look(function, args)
-        output = stand_ins.get(function, function)(*args, **(kwargs or {}))
-        tape.take(function, args, kwargs or {}, output)
+        output = stand_ins.get(function, function)(*args, **kwargs)
+        tape.take(function, args, kwargs, output)
         return output
 
-    # Not in the class's body, and entered by hand, as in pools.py: what all threads see is set otherwise, and torch.compile does
-    # nothing any more where two threads did that at a time.
-    Recording.__torch_dispatch__ = dispatch
-    mode = Recording()
     # Within inference mode PyTorch hands out some operators whole, which are made of those above.
-    with torch.inference_mode(False), torch.no_grad():
-        torch._C._push_on_torch_dispatch_stack(mode)
-        try:
-            output = forward(module, *args, **kwargs)
-        except (ValueError, IndexError, TypeError) as error:
-            raise Refused("it raises %s without its values" % type(error).__name__)
-        finally:
-            torch._C._pop_torch_dispatch_stack(None)
+    try:
+        with torch.inference_mode(False), torch.no_grad():
+            output = below.Below(torch).run(handle, forward, (module, *args), kwargs)
+    except (ValueError, IndexError, TypeError) as error:
+        raise Refused("it raises %s without its values" % type(error).__name__)
     return tape.end(output)

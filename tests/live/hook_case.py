@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the cases of hook_cases.py and hook_images.py are made of."""
+import threading
+
 import torch
 
 # name: (function, is it to be packed? are channels to stay last? is it to be fused? are they to stay last with gradients on?
@@ -24,3 +26,17 @@ def calls(module, *inputs, times=CALLS, guard=torch.no_grad, mode=False):
 
 def image(*shape, **more):
     return torch.randn(*shape, **more)
+
+
+def by_threads(work, count):
+    """What work(number) gives in as many threads at once."""
+    results = [None] * count
+
+    def put(number):
+        results[number] = work(number)
+    threads = [threading.Thread(target=put, args=(number,)) for number in range(count)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return results

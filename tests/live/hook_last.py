@@ -6,7 +6,6 @@ near its edge can be rounded to the other side, and the gradient is another one.
 """
 import copy
 import pickle
-import threading
 import warnings
 
 import torch
@@ -14,7 +13,7 @@ from torch import nn
 from torch.nn import functional as F
 from torch.utils.checkpoint import checkpoint
 
-from hook_case import case, image
+from hook_case import by_threads, case, image
 from hook_training import layout, saved, train
 
 STEPS = 5
@@ -277,16 +276,9 @@ def last_values_that_show_nothing():
 
 @case(last=True)
 def last_by_threads():
-    model, x, results = nn.Sequential(nn.Conv2d(8, 16, 3), nn.GELU(), nn.Conv2d(16, 8, 3)), image(4, 8, 12, 12), {}
-
-    def work(number):
-        results[number] = [torch.autograd.grad(model(x + number).square().sum(), model[0].weight)[0] for _ in range(STEPS)]
-    threads = [threading.Thread(target=work, args=(number,)) for number in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return [results[number] for number in range(4)]
+    model, x = nn.Sequential(nn.Conv2d(8, 16, 3), nn.GELU(), nn.Conv2d(16, 8, 3)), image(4, 8, 12, 12)
+    return by_threads(lambda number: [torch.autograd.grad(model(x + number).square().sum(), model[0].weight)[0]
+                                      for _ in range(STEPS)], 4)
 
 
 @case(last=True)

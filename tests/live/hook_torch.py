@@ -249,8 +249,8 @@ print([used(lambda x: F.max_pool2d(x, 2), 4, 16, 32, 32), used(torch.nn.MaxPool2
 print([used(lambda x: F.max_pool2d(x, 2), 4, 15, 32, 32), used(lambda x: F.max_pool2d(x, 2), 4, 16, 16, 16),
        used(lambda x: F.max_pool2d(x[..., 1:], 2), 4, 16, 33, 32), used(lambda x: F.max_pool2d(x, [2, 2]), 4, 16, 32, 32),
        used(lambda x: F.max_pool1d(x, 2), 4, 16, 1024, learns=False)])
-held, push = [], engine.pools._push  # by somebody besides the call: up to PyTorch 2.10 its stack holds nothing
-engine.pools._push = lambda mode: held.append(sys.getrefcount(mode)) or push(mode)
+held, push = [], engine.pools.below.push  # by somebody besides the call: up to PyTorch 2.10 its stack holds nothing
+engine.pools.below.push = lambda mode: held.append(sys.getrefcount(mode)) or push(mode)
 used(lambda x: F.max_pool2d(x, 2), 4, 16, 64, 64)
 print(bool(held) and min(held) > 2)
 """

@@ -7,7 +7,6 @@ import copy
 import io
 import pickle
 import tempfile
-import threading
 import warnings
 
 import torch
@@ -15,7 +14,7 @@ from torch import nn
 from torch.nn import functional as F
 from torch.utils.checkpoint import checkpoint
 
-from hook_case import CASES, case, image
+from hook_case import CASES, by_threads, case, image
 
 MANY = 14  # so many calls and a pooling is checked and timed
 LARGE = (4, 16, 24, 24)  # values enough for the hook
@@ -221,17 +220,8 @@ def anomalies_are_looked_for():
 
 @case(edges=True)
 def networks_are_trained_by_threads():
-    models, results = [Net() for _ in range(3)], {}
-    x = image(8, 3, 24, 24)
-
-    def work(number):
-        results[number] = train(models[number], x, steps=5)
-    threads = [threading.Thread(target=work, args=(number,)) for number in range(3)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return [results[number] for number in range(3)]
+    models, x = [Net() for _ in range(3)], image(8, 3, 24, 24)
+    return by_threads(lambda number: train(models[number], x, steps=5), 3)
 
 
 POOLINGS = {
@@ -345,16 +335,8 @@ def pools_in_other_forms():
 
 @case()
 def pools_in_threads():
-    x, results = image(*LARGE), {}
-
-    def work(number):
-        results[number] = pooled(lambda x: F.max_pool2d(x, 2), x)
-    threads = [threading.Thread(target=work, args=(number,)) for number in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return [results[number] for number in range(4)]
+    x = image(*LARGE)
+    return by_threads(lambda number: pooled(lambda x: F.max_pool2d(x, 2), x), 4)
 
 
 @case(edges=True)

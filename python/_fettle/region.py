@@ -4,6 +4,7 @@ A region: a module of which proof.py has shown that the program cannot tell in w
 as long as all has stayed as it was when that was shown. finding.py has how it is found.
 """
 import weakref
+import zlib
 
 from _fettle import guard
 from _fettle.questions import MISSING
@@ -46,6 +47,12 @@ class Region:
 
     def is_evaluation(self):
         return not self.trains and not any(trains for *_, trains in self.parts)
+
+    def name(self, module, key):
+        """What a verdict about it rests on, in short. `key`: what tells the calls apart of which the verdict is."""
+        text = repr([(type(part).__name__, tuple(part.weight.shape), part.stride, part.padding, part.dilation, part.groups)
+                     for part in self.convolutions] + [str(part) for part in key])
+        return "%s of %d convolutions %08x" % (type(module).__name__, len(self.convolutions), zlib.crc32(text.encode()))
 
     def orders_now(self):
         """How the weights lie in memory: it decides how a convolution of PyTorch's lays out what it returns."""

@@ -17,7 +17,6 @@ packed. The second is tried where the first cannot be, or has not won clearly: w
 import sys
 import threading
 import time
-import zlib
 
 from _fettle import finding, program, proof, trace
 from _fettle.region import SIMPLE, Region, tensors_in
@@ -165,7 +164,7 @@ class Regions:
 
     def _see(self, region, module, key):
         """A new shape, with the ways that may be faster."""
-        name, ask = self._name(region, module, key), self._packs.verdicts.get
+        name, ask = region.name(module, key), self._packs.verdicts.get
         ways = [Way(name + " fused", True)] if self._fuse and self._programs(region) < MOST_PROGRAMS else []
         if not region.views:
             ways.append(Way(name, False))
@@ -192,12 +191,6 @@ class Regions:
                 return None
             return value.shape, value.stride(), value.dtype
         return (type(value), value) if type(value) in SIMPLE else None
-
-    def _name(self, region, module, key):
-        """What a verdict rests on, in short."""
-        text = repr([(type(part).__name__, tuple(part.weight.shape), part.stride, part.padding, part.dilation, part.groups)
-                     for part in region.convolutions] + [str(part) for part in key])
-        return "%s of %d convolutions %08x" % (type(module).__name__, len(region.convolutions), zlib.crc32(text.encode()))
 
     def _run(self, mode, original, module, args, kwargs):
         here = self.here

@@ -24,14 +24,15 @@ class Account:
         self._torch, self._engine, self._notices, self._numbers = torch, engine, notices, numbers
         self._slot, self._say = slot, say
         self._start, self._spent, self._news, self._forked = time.monotonic(), 0.0, 0, False
-        self._calls_before = self._won_before = self._trained_before = 0
+        self._calls_before = self._won_before = 0
         os.register_at_fork(after_in_child=self._after_fork)
 
     def _after_fork(self):
         """What was done before is the parent's to tell."""
         self._forked, self._news, self._spent = True, 0, 0.0
         self._calls_before, self._won_before = self._engine.calls(), self._engine.won()
-        self._trained_before = self._engine.training.calls if self._engine.training else 0
+        if self._engine.training:
+            self._engine.training.forget()
         self._engine.graded = 0
         self._engine.disturbed.seen.clear()
         if self._engine.share:
@@ -55,7 +56,7 @@ class Account:
             self._numbers.finish()
         training = self._engine.training
         if self._forked and not self._news and self._engine.calls() == self._calls_before and \
-                (training is None or training.calls == self._trained_before):
+                (training is None or not training.calls):
             return  # a child to which nothing happened
         if not self._tell(True) and self._say:
             for line in self._lines(self._state()):
@@ -85,7 +86,8 @@ class Account:
             "regions_kept": regions.kept if regions else 0,
             "regions_fused": regions.fused if regions else 0,
             "regions_trained": training.used() if training else 0,
-            "trained_calls": training.calls - self._trained_before if training else 0,
+            "trained_calls": training.calls if training else 0,
+            "trained_won_s": round(training.won_ns / 1e9, 3) if training else 0.0,
             "shapes": len(shapes),
             "shapes_packed": sum(shape.ready is not None for shape in shapes),
             "shapes_never_back": sum(_never_back(shape) for shape in shapes),
@@ -122,8 +124,10 @@ class Account:
             lines.append(line + "".join("; %d left alone: %s" % (count, why)
                                         for why, count in sorted(state["left_alone"].items())))
         if state["trained_calls"]:
-            lines.append("PyTorch: channels last with gradients on in %d parts, %d calls" % (
-                state["regions_trained"], state["trained_calls"]))
+            line = "PyTorch: channels last with gradients on in %d parts, %d calls" % (state["regions_trained"], state["trained_calls"])
+            if state["trained_won_s"] >= 0.005:
+                line += ", %.2f s won as rehearsed" % state["trained_won_s"]
+            lines.append(line)
         if self._numbers and self._numbers.line():
             lines.append(self._numbers.line())
         lines += ["PyTorch: " + line for line in (self._engine.share.lines() if self._engine.share else ())]

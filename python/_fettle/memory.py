@@ -23,10 +23,14 @@ class Budget:
         self.limit, self._free = limit, free
         self.used = self.most = self.refused = 0
 
+    def has_room(self, size):
+        """For so many bytes that are needed for a moment, or are about to be taken?"""
+        free = self._free()
+        return (self.limit is None or self.used + size <= self.limit) and (free is None or size <= free // PART_OF_FREE)
+
     def take(self, size):
         """False: there is no room for them."""
-        free = self._free()
-        if self.limit is not None and self.used + size > self.limit or free is not None and size > free // PART_OF_FREE:
+        if not self.has_room(size):
             self.refused += 1
             return False
         self.used += size

@@ -72,8 +72,8 @@ def begin(torch, decisions):
         fuse = decisions.get("fuse") in ("auto", "on")
         entrance = finding.Entrance(torch)
         engine.regions = entrance.inference = regions.Regions(torch, engine, entrance, last == "on", fuse)
-        if last == "on" and not numbers:
-            engine.training = entrance.training = training.make(torch, engine, entrance)
+        if not numbers:
+            engine.training = entrance.training = training.make(torch, engine, entrance, last == "on")
         if numbers:
             engine.regions.margins = {**engine.margins, torch.float32: precision.REGION_MARGIN}
         engine.pools = pools.make(torch, engine, last == "on")

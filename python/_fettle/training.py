@@ -1,35 +1,63 @@
 # SPDX-License-Identifier: Apache-2.0
 """
-Regions in which channels stay last while gradients are on, where the user has asked for that. A region is found and proved as for
-inference, and its forward runs as the program has it, under the function mode of channels.py. Numbers are rounded otherwise, and
-nobody could tell a gradient that is wrong from one that is rounded, since an activation near 0 changes whole terms of it. So what
-is compared is the output, and what comes before that is decided by PyTorch's own operators:
+Regions in which channels stay last while gradients are on. A region is found and proved as for inference, and its forward runs as
+the program has it, under the function mode of channels.py. What is done at a call goes by the calls with its shape before:
 
-    a shape is seen for the first time    plain; then, with copies of the input and of all buffers, channels last: the same?
-    from then on                          channels last, if it was
+    `on`      the first is rehearsed (rehearsal.py) and runs as ever
+              from then on, if both ways agreed: channels last
+    `auto`    three of the first MEASURED are rehearsed, all of them run as ever
+              from then on, if both ways agreed and it was faster: channels last
 
-A step's randomness is the program's: the trial draws the numbers that the call has drawn, and leaves the generator as it was.
+Numbers come out otherwise by rounding. So `auto` changes the way at the same call in every start, whether the verdict was measured
+or remembered (verdicts.py): a program gives the same twice, bit for bit, as soon as the verdict is known. To measure takes six
+steps of the region, to believe a verdict two: in a program with few of them nothing is tried.
 """
 import sys
+import threading
 import weakref
 
-from _fettle import channels, finding, moments, proof
-from _fettle.region import SIMPLE, Other, tensors_in
+from _fettle import channels, finding, moments, proof, rehearsal
+from _fettle.known import ROUNDS, Times
+from _fettle.region import SIMPLE, Other
 from _fettle.regions import OUTSIDE, PLAIN
 
 FEWEST = 2        # convolutions in a region
-MOST_SHAPES = 16  # of a region that are compared; if all of these agreed, more are believed
+MOST_SHAPES = 16  # of a region that are looked at; with `on`, if all of these agreed, more are believed
 MOST_TRIES = 3    # to compare a shape, where values show nothing: they are all 0, or not finite
 MOST_PROOFS = 4   # of one module: each time something in it has changed
-MARGINS = {"float32": 1e-3, "bfloat16": 5e-2}  # of the largest value
-AS_EVER, COMPARE, LAST = range(3)
+EVERY = 8         # calls of a shape between two rehearsals with `auto`
+MEASURED = ROUNDS * EVERY
+GAIN = 0.95       # a step with channels last must take no more than this part of the plain time: it is rounded otherwise
+AS_EVER, REHEARSE, LAST = range(3)
+
+
+class Shape(Times):
+    """What is known of a region for one shape of its arguments."""
+
+    __slots__ = ("name", "calls", "tries", "right", "trusted", "kept")
+
+    def __init__(self, name, verdict):
+        super().__init__(1)
+        self.name, self.calls, self.tries = name, 0, 0
+        self.right = None     # do both ways agree? None: not known
+        self.trusted = verdict is True  # it was found to be faster in a start before
+        self.kept = False if verdict is False else None  # is it to go with channels last? None: not known
+
+    def learns(self, agrees, plain_ns, last_ns):
+        """What came of a rehearsal."""
+        self.tries += 1
+        if agrees is False or agrees and self.right is None:
+            self.right = agrees
+        if plain_ns and last_ns:
+            self.took(plain_ns, last_ns, 1)
 
 
 class Training:
-    """All of the process. `packs`: whose lock and questions are used."""
+    """All of the process. `packs`: whose lock and questions are used. `always`: what is right is kept without timing it."""
 
-    def __init__(self, torch, packs, entrance):
+    def __init__(self, torch, packs, entrance, always):
         self._torch, self._packs, self._tensor, self._plain = torch, packs, torch.Tensor, entrance.plain
+        self._always = always
         prover = proof.Prover(torch, entrance.plain, True, True)
         self._finder = finding.Finder(torch, entrance, prover, packs, lambda region: None)
         self._asked, self._proofs = set(), {}  # layers, and how often a module was proved, by id
@@ -42,8 +70,10 @@ class Training:
         self._dual = torch.autograd.forward_ad
         self._place = vars(torch.nn.Module)
         self._call = self._place["__call__"]
-        self._margins = {getattr(torch, name): margin for name, margin in MARGINS.items()}
-        self.calls = 0
+        self._dtypes = [getattr(torch, name) for name in rehearsal.MARGINS]
+        self._rehearsal = rehearsal.Rehearsal(torch, packs.memory().has_room)
+        self._stage = threading.Lock()  # one rehearsal at a time: it is timed, and random numbers are drawn again
+        self.calls = self.won_ns = 0
 
     # ---- Finding ----
 
@@ -76,27 +106,34 @@ class Training:
 
     def used(self):
         """How many regions are."""
-        return sum(any(found is True for found in region.shapes.values()) for region in self._finder.all())
+        return sum(any(shape.kept for shape in region.shapes.values()) for region in self._finder.all())
+
+    def forget(self):
+        """What it did is told by another process."""
+        self.calls = self.won_ns = 0
 
     # ---- A call ----
 
     def enter(self, original, module, args, kwargs):
         """What the forward gives."""
-        what, packs, key = AS_EVER, self._packs, None
+        what, shape, packs = AS_EVER, None, self._packs
         try:
             region = self._finder.of(module)
             if region is not None and packs.here.mode == OUTSIDE and not packs.stopped:
                 key = self._key(region, module, args, kwargs)
-                what = AS_EVER if key is None else self._next(region, key)
+                if key is not None:
+                    what, shape = self._next(region, module, key)
+            if what == REHEARSE:
+                self._rehearse(shape, original, module, args, kwargs)
         except Exception as error:
             packs.stop(error)
             what = AS_EVER
-        if what == AS_EVER:
+        if what != LAST:
             return original(module, *args, **kwargs)
-        if what == COMPARE:
-            return self._compare(region, key, original, module, args, kwargs)
         output, used = self._run(original, module, args, kwargs)
         self.calls += used
+        if shape is not None and not self._always:  # a first step with `on` is no measurement
+            self.won_ns += max(0, (shape.plain_ns or 0) - (shape.packed_ns or 0))
         return output
 
     def _key(self, region, module, args, kwargs):
@@ -120,19 +157,27 @@ class Training:
 
     def _suits(self, value):
         return value.is_cpu and value.layout is self._torch.strided and not value.is_nested and value.is_contiguous() and \
-            value.numel() and not value.is_inference() and (value.dtype in self._margins or not value.is_floating_point())
+            value.numel() and not value.is_inference() and (value.dtype in self._dtypes or not value.is_floating_point())
 
     @staticmethod
     def _is_laid_out(weight):
         return weight is not None and weight.is_contiguous()
 
-    def _next(self, region, key):
-        """`shapes`: True: the same; False: not; a number: how often it may still be tried."""
-        shapes = region.shapes
-        found = shapes.get(key)
-        if found is None:
-            return COMPARE if len(shapes) < MOST_SHAPES else LAST if all(other is True for other in shapes.values()) else AS_EVER
-        return LAST if found is True else COMPARE if found else AS_EVER
+    def _next(self, region, module, key):
+        """(what to do, the shape; None: none of those that are looked at)"""
+        shape = region.shapes.get(key)
+        if shape is None:
+            if len(region.shapes) >= MOST_SHAPES:
+                believed = self._always and all(other.kept for other in region.shapes.values())
+                return LAST if believed else AS_EVER, None
+            name = region.name(module, key) + " trained"
+            shape = region.shapes[key] = Shape(name, None if self._always else self._packs.verdicts.get(name))
+        shape.calls += 1
+        if self._always:
+            return REHEARSE if shape.kept is None else LAST if shape.kept else AS_EVER, shape
+        if shape.calls <= MEASURED:
+            return REHEARSE if shape.kept is None and shape.calls % EVERY == 0 else AS_EVER, shape
+        return LAST if shape.kept else AS_EVER, shape
 
     def _run(self, original, module, args, kwargs):
         here, call = self._packs.here, channels.Call(self._kind)
@@ -150,74 +195,46 @@ class Training:
             self._packs.stop(error)
         return output, call.used
 
-    # ---- Comparing ----
+    # ---- Before it is done ----
 
-    def _compare(self, region, key, original, module, args, kwargs):
-        here, torch = self._packs.here, self._torch
+    def _rehearse(self, shape, original, module, args, kwargs):
+        if not self._stage.acquire(blocking=False):
+            return
         try:
-            before = torch.get_rng_state()
-            twin, copies = twin_of(module), [self._copy(value) for value in args]
-            named = {name: self._copy(value) for name, value in kwargs.items()}
-        except RuntimeError:  # no memory for it
-            region.shapes[key] = False
-            return original(module, *args, **kwargs)
+            ways = (lambda *given: self._run_plain(original, *given)), (lambda *given: self._run(original, *given)[0])
+            agrees, times = self._rehearsal.hold(module, args, kwargs, ways, shape.tries % 2)
+        except (rehearsal.Fails, Other, RuntimeError):
+            agrees, times = False, (0, 0)
+        finally:
+            self._stage.release()
+        shape.learns(agrees, *times)
+        self._settle(shape)
+
+    def _run_plain(self, original, module, args, kwargs):
+        here = self._packs.here
         here.mode = PLAIN
         try:
-            output = original(module, *args, **kwargs)
+            return original(module, *args, **kwargs)
         finally:
             here.mode = OUTSIDE
-        after = torch.get_rng_state()
-        try:
-            torch.set_rng_state(before)
-            with torch.no_grad():
-                agrees = self._agree(output, self._run(original, twin, copies, named)[0])
-            left = region.shapes.get(key, MOST_TRIES)
-            if agrees is not None:
-                region.shapes[key] = agrees
-                self._packs.changed()
-            elif type(left) is int:  # no other thread knows better
-                region.shapes[key] = left - 1
-        except (RuntimeError, Other):
-            region.shapes[key] = False
-        except Exception as error:
-            self._packs.stop(error)
-        finally:
-            torch.set_rng_state(after)
-        return output
 
-    def _copy(self, value):
-        return value.detach().clone() if type(value) is self._tensor else value
-
-    def _agree(self, plain, last):
-        """None: these values show nothing."""
-        one, two = ([*tensors_in(value, self._tensor, {}).values()] for value in (plain, last))
-        if len(one) != len(two):
-            return False
-        lowered = self._torch.is_autocast_enabled("cpu")
-        for a, b in zip(one, two):
-            margin = self._margins.get(self._torch.bfloat16 if lowered else a.dtype, 0)
-            if a.shape != b.shape or a.dtype is not b.dtype or a.stride() != b.stride():
-                return False
-            largest = a.detach().abs().max().item()
-            if not 0 < largest < float("inf"):
-                return None
-            if not (a.detach() - b).abs().max().item() <= margin * largest:
-                return False
-        return bool(one)
+    def _settle(self, shape):
+        """Is it known by now which way it goes?"""
+        if shape.right is False or shape.tries >= MOST_TRIES and shape.right is None:
+            shape.kept = False
+        elif shape.right and (self._always or shape.trusted):
+            shape.kept = True
+        elif shape.right and shape.tries >= ROUNDS:
+            shape.kept = shape.rounds > 1 and shape.packed_ns <= GAIN * shape.plain_ns
+            if shape.rounds > 1:
+                self._packs.verdicts.put(shape.name, shape.kept, shape.packed_ns / shape.plain_ns)
+        if shape.kept:
+            self._packs.changed()
 
 
-def twin_of(module):
-    """A module that shares the parameters, and has buffers and parts of its own."""
-    own, twin = module.__dict__, object.__new__(type(module))
-    twin.__dict__.update(own)
-    twin.__dict__["_buffers"] = {name: None if value is None else value.clone() for name, value in own["_buffers"].items()}
-    twin.__dict__["_modules"] = {name: None if part is None else twin_of(part) for name, part in own["_modules"].items()}
-    return twin
-
-
-def make(torch, packs, entrance):
+def make(torch, packs, entrance, always):
     """None: this PyTorch has not what it takes."""
     try:
-        return Training(torch, packs, entrance)
+        return Training(torch, packs, entrance, always)
     except AttributeError:
         return None

@@ -75,6 +75,7 @@ static const struct member {
 	{ "regions_fused", copy_count },
 	{ "regions_trained", copy_count }, /* channels last with gradients on */
 	{ "trained_calls", copy_count },
+	{ "trained_won_s", copy_number },
 	{ "shapes", copy_count },
 	{ "shapes_packed", copy_count },
 	{ "shapes_never_back", copy_count },

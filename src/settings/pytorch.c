@@ -236,7 +236,7 @@ static const struct setting_rule rules[] = {
 	  .option = "channels-last",
 	  .why = "packed convolutions take and give images with the channels last: within parts of a model whose "
 		 "source shows that the program cannot tell, the order is not changed back (auto: kept for a part "
-		 "where its own times say so, and not while gradients are on)",
+		 "where its own times say so)",
 	  .changes_numbers = NUMBERS_ROUNDING,
 	  .system_call = true },
 	{ .name = fuse_row,

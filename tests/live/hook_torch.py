@@ -304,6 +304,11 @@ class Torch(unittest.TestCase):
         self.assertEqual((said.returncode, said.stderr), (0, ""))
         self.assertRegex(said.stdout, r"\A\d{3} looked at\n\Z")
 
+    def test_a_step_is_rehearsed_before_it_is_done_otherwise(self):
+        said = self.run_python("-W", "ignore", str(HERE / "hook_rehearsal.py"), way=["--channels-last", "auto"])
+        self.assertEqual((said.returncode, said.stderr), (0, ""))
+        self.assertRegex(said.stdout, r"\A\d+ looked at\n\Z")
+
     def test_max_pooling_has_channels_last_where_there_are_enough_of_them(self):
         done = self.run_python("-c", POOLS, way=["--prepack", "on", "--channels-last", "on"])
         self.assertEqual((done.returncode, done.stdout, done.stderr), (0, "[2, 2, 2, 2, 2]\n[0, 0, 0, 0, 0]\nTrue\n", ""))

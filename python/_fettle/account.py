@@ -85,7 +85,7 @@ class Account:
             "regions": regions.found if regions else 0,
             "regions_kept": regions.kept if regions else 0,
             "regions_fused": regions.fused if regions else 0,
-            "regions_trained": training.used() if training else 0,
+            "regions_trained": training.used if training else 0,
             "trained_calls": training.calls if training else 0,
             "trained_won_s": round(training.won_ns / 1e9, 3) if training else 0.0,
             "shapes": len(shapes),

@@ -73,7 +73,7 @@ class Training:
         self._dtypes = [getattr(torch, name) for name in rehearsal.MARGINS]
         self._rehearsal = rehearsal.Rehearsal(torch, packs.memory().has_room)
         self._stage = threading.Lock()  # one rehearsal at a time: it is timed, and random numbers are drawn again
-        self.calls = self.won_ns = 0
+        self.used = self.calls = self.won_ns = 0  # regions, calls of them
 
     # ---- Finding ----
 
@@ -104,10 +104,6 @@ class Training:
                 self._finder.forget(key)
                 self._asked.difference_update(map(id, region.convolutions))
 
-    def used(self):
-        """How many regions are."""
-        return sum(any(shape.kept for shape in region.shapes.values()) for region in self._finder.all())
-
     def forget(self):
         """What it did is told by another process."""
         self.calls = self.won_ns = 0
@@ -124,7 +120,7 @@ class Training:
                 if key is not None:
                     what, shape = self._next(region, module, key)
             if what == REHEARSE:
-                self._rehearse(shape, original, module, args, kwargs)
+                self._rehearse(shape, region, original, module, args, kwargs)
         except Exception as error:
             packs.stop(error)
             what = AS_EVER
@@ -197,7 +193,7 @@ class Training:
 
     # ---- Before it is done ----
 
-    def _rehearse(self, shape, original, module, args, kwargs):
+    def _rehearse(self, shape, region, original, module, args, kwargs):
         if not self._stage.acquire(blocking=False):
             return
         try:
@@ -208,7 +204,7 @@ class Training:
         finally:
             self._stage.release()
         shape.learns(agrees, *times)
-        self._settle(shape)
+        self._settle(shape, region)
 
     def _run_plain(self, original, module, args, kwargs):
         here = self._packs.here
@@ -218,7 +214,7 @@ class Training:
         finally:
             here.mode = OUTSIDE
 
-    def _settle(self, shape):
+    def _settle(self, shape, region):
         """Is it known by now which way it goes?"""
         if shape.right is False or shape.tries >= MOST_TRIES and shape.right is None:
             shape.kept = False
@@ -229,6 +225,7 @@ class Training:
             if shape.rounds > 1:
                 self._packs.verdicts.put(shape.name, shape.kept, shape.packed_ns / shape.plain_ns)
         if shape.kept:
+            self.used += sum(bool(other.kept) for other in region.shapes.values()) == 1
             self._packs.changed()
 
 

@@ -13,6 +13,7 @@
 #include "joint/mkl_facts.h"
 #include "joint/options.h"
 #include "joint/runtime.h"
+#include "joint/workers.h"
 #include "machine/cpuset.h"
 #include "machine/host.h"
 #include "machine/machine.h"
@@ -153,6 +154,7 @@ int decide_plan(const struct options *options, char *const *words, struct decisi
 {
 	int r = take_share(decision, err);
 
+	decision->workload.workers = workers_of(words);
 	if (r == 0)
 		r = plan_make(decision->machine, &decision->workload, &decision->plan, err);
 	if (r == 0 && layers_explain(decision->options, decision->plan) < 0)

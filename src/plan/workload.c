@@ -73,3 +73,10 @@ const char *workload_user_value(const struct workload *workload, const char *nam
 		return NULL;
 	return workload_getenv(workload, name);
 }
+
+unsigned workload_threads_each(const struct workload *workload, unsigned threads)
+{
+	if (workload->workers <= 1 || workload->request.threads)
+		return threads;
+	return threads > workload->workers ? threads / workload->workers : 1;
+}

@@ -61,9 +61,10 @@ struct workload {
 	const char *const *environment; /* "NAME=VALUE", NULL-terminated; borrowed */
 	const struct target *target;    /* NULL: no program was named */
 	struct rank rank;
-	const char *not_users;                  /* a variable that the manager set on its own; NULL: none */
-	const char *const *of_profile;          /* options that a profile decided, NULL-terminated; NULL: none */
-	bool watched;                           /* the run is looked at and judged */
+	const char *not_users;         /* a variable that the manager set on its own; NULL: none */
+	const char *const *of_profile; /* options that a profile decided, NULL-terminated; NULL: none */
+	unsigned workers; /* processes that the program is known to start and have compute at a time; 0, 1: none */
+	bool watched;     /* the run is looked at and judged */
 	const char *agent_path;                 /* our agent as the target will find it; NULL: there is none */
 	struct workload_library malloc_library; /* for the allocator that is asked for; for `auto` tcmalloc's */
 	const char *framework;                  /* in the program's Python environment; NULL: none is known */
@@ -89,3 +90,7 @@ const char *workload_getenv(const struct workload *workload, const char *name);
  * fettle set (it names them in FETTLE_PLAN), so that a nested fettle plans it anew, or that the manager set.
  */
 const char *workload_user_value(const struct workload *workload, const char *name);
+
+/* How many of an instance's threads, 1 or more, each process has that computes: all, but where the program starts
+ * several. */
+unsigned workload_threads_each(const struct workload *workload, unsigned threads);

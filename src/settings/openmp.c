@@ -60,17 +60,12 @@ static void limit_merge(const struct settings_input *in, const struct plan_insta
 	text_add(value, "%u", openmp_most_threads(in));
 }
 
-static void threads_value(const struct settings_input *in, const struct plan_instance *instance, struct text *value)
-{
-	(void)in;
-	text_add(value, "%u", instance->threads);
-}
-
 static const struct setting_rule rules[] = {
 	{ .name = "OMP_NUM_THREADS",
-	  .value = threads_value,
+	  .value = setting_threads_value,
 	  .why = "one thread for each planned place, instead of whatever the runtime counts (guide, OpenMP; libgomp "
-		 "manual, OMP_NUM_THREADS)" },
+		 "manual, OMP_NUM_THREADS)",
+	  .explain = setting_threads_explain },
 	{ .name = "OMP_PLACES",
 	  .applies = openmp_places_apply,
 	  .value = openmp_places_value,

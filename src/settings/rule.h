@@ -77,6 +77,10 @@ extern const char setting_flush[];
 /* The rule of this name or older name, or NULL. */
 const struct setting_rule *setting_rule_find(const char *name);
 
+/* The threads of a pool in each process of the instance, and a word of it where there are several: workers.c. */
+void setting_threads_value(const struct settings_input *in, const struct plan_instance *instance, struct text *value);
+void setting_threads_explain(const struct settings_input *in, struct text *why);
+
 /* Append a row: copies of the texts (`value` NULL: taken out of the environment), all else from `row`. Returns 0 or
  * -ENOMEM. */
 int settings_add(struct settings *settings, const char *name, const char *value, const char *why,

@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include <limits.h>
 #include <string.h>
 
 static void every_pool_has_the_instances_threads(void **state)
@@ -33,6 +34,25 @@ static void every_pool_has_the_instances_threads(void **state)
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
 		assert_seen(scene, 0, names[i], "4");
 		assert_seen(scene, 1, names[i], "3");
+	}
+}
+
+static void processes_that_the_program_starts_share_the_threads(void **state)
+{
+	static const struct {
+		unsigned workers, asked;
+		const char *expected;
+	} cases[] = { { 1, 0, "4" }, { 2, 0, "2" }, { 3, 0, "1" }, { UINT_MAX, 0, "1" }, { 2, 4, "4" } };
+	struct scene *scene = *state;
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		scene->workload.workers = cases[i].workers;
+		scene->workload.request.threads = cases[i].asked;
+		scene_decide_in(scene, NULL, NULL);
+		assert_seen(scene, 0, "OMP_NUM_THREADS", cases[i].expected);
+		assert_seen(scene, 0, "MKL_NUM_THREADS", cases[i].expected);
+		assert_int_equal(!strstr(row_of(scene, "OMP_NUM_THREADS", 0)->why, "torchrun"),
+				 cases[i].workers == 1 || cases[i].asked);
 	}
 }
 
@@ -67,6 +87,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(every_pool_has_the_instances_threads),
+		TEST(processes_that_the_program_starts_share_the_threads),
 		TEST(tokenizers_go_alone_only_with_one_thread),
 		TEST(an_older_name_keeps_ours_out),
 	};

@@ -1,0 +1,16 @@
+# SPDX-License-Identifier: Apache-2.0
+# Processes that torchrun starts share what the instance has.
+machine="synthetic:numa:2(memory=64GB) core:8 pu:1"
+printf '#!/bin/sh\n' >torchrun
+chmod +x torchrun
+for words in "x.py" "--nproc-per-node 2 x.py" "--nproc_per_node=auto x.py"; do
+	for options in "--instances 1" "--instances 2" "--instances 1 --threads 6"; do
+		fettle plan --machine "$machine" $options --json -- ./torchrun $words >plan
+		python3 - "$options ./torchrun $words" <<'EOF'
+import json, sys
+plan = json.load(open("plan"))
+print(sys.argv[1], [(one["threads"], one["environment"]["OMP_NUM_THREADS"], one["environment"]["GOMAXPROCS"])
+                    for one in plan["instances"]])
+EOF
+	done
+done

@@ -3,7 +3,6 @@
 
 #include "base/cleanup.h"
 #include "base/err.h"
-#include "base/parse.h"
 #include "machine/machine.h"
 #include "machine/query.h"
 #include "plan/row_cut.h"
@@ -128,20 +127,6 @@ static int make_row(const struct pool *pool, const struct request *request, stru
 }
 
 /* ---- What is asked for ---- */
-
-/* Threads that each instance may have at most, by the user's OMP_NUM_THREADS; 0: he does not say. */
-static unsigned user_threads(const struct workload *workload)
-{
-	const char *value = workload_user_value(workload, "OMP_NUM_THREADS");
-	unsigned threads = 0;
-	cleanup_free char *first = NULL;
-
-	if (!value)
-		return 0;
-	value += strspn(value, " \t");
-	first = strndup(value, strcspn(value, ", \t")); /* OpenMP 5.2, 21.1.2: a list by nesting level */
-	return first && parse_unsigned(first, &threads) == 0 ? threads : 0;
-}
 
 static unsigned min_of(unsigned a, unsigned b)
 {
@@ -353,7 +338,7 @@ int row_make(const struct pool *pool, const struct workload *workload, struct pl
 {
 	const struct request *request = &workload->request;
 	const char *const word = request->smt ? "CPU" : machine_core_word(pool->machine);
-	const unsigned user = user_threads(workload);
+	const unsigned user = workload_user_threads_all(workload); /* each instance may have at most; 0: any */
 	const unsigned budget = user ? UINT_MAX : pool->threads;
 	cleanup_(row_clear) struct row row = { .count = 0 };
 	unsigned limit;
@@ -373,7 +358,8 @@ int row_make(const struct pool *pool, const struct workload *workload, struct pl
 		r = note_limit(limit, plan);
 	if (r == 0 && user)
 		r = plan_note(&plan->reasons, "user-threads", "OMP_NUM_THREADS",
-			      "OMP_NUM_THREADS=%u is set: your word wins, the plan bends around it", user);
+			      "OMP_NUM_THREADS=%u is set: your word wins, the plan bends around it",
+			      workload_user_threads(workload));
 	if (r < 0 || note(&row, &wish, outcome, word, plan) < 0)
 		return err_nomem(err);
 	slots = calloc(row.run_count, sizeof(*slots));

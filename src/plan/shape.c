@@ -3,7 +3,6 @@
 
 #include "base/cleanup.h"
 #include "base/err.h"
-#include "base/parse.h"
 #include "machine/machine.h"
 #include "machine/query.h"
 #include "plan/per.h"
@@ -17,24 +16,6 @@ enum { LATENCY_CORES = 4 }; /* contract.md, after ipexrun's latency mode */
 static unsigned min_of(unsigned a, unsigned b)
 {
 	return a < b ? a : b;
-}
-
-/* OMP_NUM_THREADS as the user set it: its first number (OpenMP 5.2, 21.1.2 allows a list by nesting level); 0: none. */
-static unsigned user_threads(const struct workload *workload)
-{
-	const char *value = workload_user_value(workload, "OMP_NUM_THREADS");
-	char first[16] = "";
-	unsigned threads = 0;
-	size_t length;
-
-	if (!value)
-		return 0;
-	value += strspn(value, " \t");
-	length = strcspn(value, ", \t");
-	if (length >= sizeof(first))
-		return 0;
-	memcpy(first, value, length);
-	return parse_unsigned(first, &threads) < 0 ? 0 : threads;
 }
 
 /* How many blocks of `cores` the domains hold, none of them spanning two. */
@@ -297,7 +278,7 @@ static int note_per(const struct pool *pool, const struct shape *shape, struct p
 static int note(const struct pool *pool, const struct workload *workload, const struct shape *shape, struct plan *plan)
 {
 	const struct request *request = &workload->request;
-	const unsigned user = request->threads ? 0 : user_threads(workload);
+	const unsigned user = request->threads ? 0 : workload_user_threads(workload);
 	int r = 0;
 
 	if (shape->cores < shape->even)
@@ -324,7 +305,7 @@ static int settle(const struct pool *pool, const struct workload *workload, unsi
 		  struct err *err)
 {
 	const struct request *request = &workload->request;
-	const unsigned user = request->threads ? 0 : user_threads(workload);
+	const unsigned user = request->threads ? 0 : workload_user_threads_all(workload);
 	struct shape shape = {
 		.instances = request->instances ? request->instances : 1,
 		.reserve = reserve,

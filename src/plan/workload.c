@@ -2,8 +2,10 @@
 #include "plan/workload.h"
 
 #include "base/environ.h"
+#include "base/parse.h"
 #include "base/record.h"
 
+#include <limits.h>
 #include <string.h>
 
 const char *const row_words[] = { "none", "core", "cpu" };
@@ -79,4 +81,28 @@ unsigned workload_threads_each(const struct workload *workload, unsigned threads
 	if (workload->workers <= 1 || workload->request.threads)
 		return threads;
 	return threads > workload->workers ? threads / workload->workers : 1;
+}
+
+unsigned workload_user_threads(const struct workload *workload)
+{
+	const char *value = workload_user_value(workload, "OMP_NUM_THREADS");
+	char first[16] = "";
+	unsigned threads = 0;
+	size_t length;
+
+	if (!value)
+		return 0;
+	value += strspn(value, " \t");
+	length = strcspn(value, ", \t");
+	if (length >= sizeof(first))
+		return 0;
+	memcpy(first, value, length);
+	return parse_unsigned(first, &threads) < 0 ? 0 : threads;
+}
+
+unsigned workload_user_threads_all(const struct workload *workload)
+{
+	const unsigned user = workload_user_threads(workload), workers = workload->workers > 1 ? workload->workers : 1;
+
+	return user <= UINT_MAX / workers && workers < UINT_MAX ? user * workers : 0;
 }

@@ -91,6 +91,12 @@ const char *workload_getenv(const struct workload *workload, const char *name);
  */
 const char *workload_user_value(const struct workload *workload, const char *name);
 
+/* OMP_NUM_THREADS as the user set it: its first number (OpenMP 5.2, 21.1.2 allows a list by nesting level); 0: none. */
+unsigned workload_user_threads(const struct workload *workload);
+
+/* The same for all processes that the program starts; 0: none, or there is no saying how many. */
+unsigned workload_user_threads_all(const struct workload *workload);
+
 /* How many of an instance's threads, 1 or more, each process has that computes: all, but where the program starts
  * several. */
 unsigned workload_threads_each(const struct workload *workload, unsigned threads);

@@ -135,13 +135,14 @@ static int check_threads(const struct settings_input *in)
 
 	for (size_t i = 0; users && i < in->plan->instance_count; i++) {
 		const struct plan_instance *instance = &in->plan->instances[i];
+		const unsigned planned = workload_threads_each(in->workload, instance->threads);
 
-		if (leading_number(users, &number) && number == instance->threads)
+		if (leading_number(users, &number) && number == planned)
 			continue;
 		return plan_note(&in->plan->warnings, "user-threads", NULL,
 				 "OMP_NUM_THREADS='%s' is the user's and stays, but instance %u is planned for %u "
 				 "threads",
-				 users, instance->index, instance->threads);
+				 users, instance->index, planned);
 	}
 	return 0;
 }

@@ -14,3 +14,14 @@ print(sys.argv[1], [(one["threads"], one["environment"]["OMP_NUM_THREADS"], one[
 EOF
 	done
 done
+# So do those for which the user says how many threads each has: it is not the instance's number.
+for words in "x.py" "--nproc-per-node 4 x.py" "--nproc-per-node 32 x.py" "--nproc-per-node cpu x.py"; do
+	OMP_NUM_THREADS=2 fettle plan --machine "$machine" --json -- ./torchrun $words >plan
+	python3 - "OMP_NUM_THREADS=2 ./torchrun $words" <<'EOF'
+import json, sys
+plan = json.load(open("plan"))
+one = plan["instances"][0]
+print(sys.argv[1], one["threads"], one["environment"]["GOMAXPROCS"],
+      [note["text"] for note in plan["warnings"] + plan["reasons"] if "OMP_NUM_THREADS" in note["text"]])
+EOF
+done

@@ -20,6 +20,7 @@ static bool is_one_of(const char *word, const char *const *names)
 static char *const *launcher_words(char *const *words)
 {
 	static const char *const modules[] = { "torch.distributed.run", "torch.distributed.launch", NULL };
+	static const char *const with_value[] = { "-X", "-W", NULL };
 
 	if (!words[0])
 		return NULL;
@@ -30,26 +31,32 @@ static char *const *launcher_words(char *const *words)
 	for (words++; *words && **words == '-'; words++) {
 		if (strcmp(*words, "-m") == 0)
 			return words[1] && is_one_of(words[1], modules) ? words + 2 : NULL;
+		if (is_one_of(*words, with_value) && words[1])
+			words++;
 	}
-	return NULL;
+	return *words && strcmp(tree_name(*words), "torchrun") == 0 ? words + 1 : NULL;
 }
 
 unsigned workers_of(char *const *words)
 {
 	static const char *const names[] = { "--nproc-per-node", "--nproc_per_node", NULL };
+	static const char *const flags[] = { "-m",         "--module",   "--standalone", "--no-python", "--no_python",
+					     "--run-path", "--run_path", "--use-env",    "--use_env",   NULL };
 	static const char *const by_machine[] = { "auto", "cpu", "gpu", NULL };
 	unsigned count;
 
 	words = launcher_words(words);
-	for (; words && *words; words++) {
+	for (; words && *words && **words == '-'; words++) { /* what follows the script's name is its own */
 		const size_t length = strcspn(*words, "=");
 		const char *value = (*words)[length] ? *words + length + 1 : words[1];
 		bool named = false;
 
 		for (const char *const *name = names; *name; name++)
 			named = named || (strlen(*name) == length && strncmp(*words, *name, length) == 0);
-		if (!named)
+		if (!named) {
+			words += !(*words)[length] && words[1] && !is_one_of(*words, flags);
 			continue;
+		}
 		if (!value)
 			return 1;
 		if (is_one_of(value, by_machine))

@@ -20,7 +20,8 @@ static bool is_one_of(const char *word, const char *const *names)
 static char *const *launcher_words(char *const *words)
 {
 	static const char *const modules[] = { "torch.distributed.run", "torch.distributed.launch", NULL };
-	static const char *const with_value[] = { "-X", "-W", NULL };
+	const char *name;
+	bool module;
 
 	if (!words[0])
 		return NULL;
@@ -28,13 +29,8 @@ static char *const *launcher_words(char *const *words)
 		return words + 1;
 	if (!python_is(tree_name(words[0])))
 		return NULL;
-	for (words++; *words && **words == '-'; words++) {
-		if (strcmp(*words, "-m") == 0)
-			return words[1] && is_one_of(words[1], modules) ? words + 2 : NULL;
-		if (is_one_of(*words, with_value) && words[1])
-			words++;
-	}
-	return *words && strcmp(tree_name(*words), "torchrun") == 0 ? words + 1 : NULL;
+	words = python_runs(words, &module, &name);
+	return name && (module ? is_one_of(name, modules) : strcmp(tree_name(name), "torchrun") == 0) ? words : NULL;
 }
 
 unsigned workers_of(char *const *words)

@@ -79,6 +79,41 @@ static bool take_flags(const char *word, struct python_flags *flags, bool *ret_t
 	return false;
 }
 
+/* The word at which the options end, argv's NULL if need be: that of -c or -m, or what follows them. */
+static char *const *take_words(char *const *argv, struct python_flags *flags)
+{
+	char *const *word = argv + 1;
+	bool takes_next;
+
+	for (; *word && (*word)[0] == '-' && (*word)[1]; word++) {
+		if (strcmp(*word, "--") == 0)
+			return word + 1;
+		takes_next = strcmp(*word, "--check-hash-based-pycs") == 0;
+		if ((*word)[1] != '-' && take_flags(*word, flags, &takes_next))
+			return word;
+		if (takes_next && word[1])
+			word++;
+	}
+	return word;
+}
+
+char *const *python_runs(char *const *argv, bool *ret_module, const char **ret_name)
+{
+	struct python_flags flags = { .closed = NULL };
+	char *const *word = take_words(argv, &flags);
+	const char *letter = *word && **word == '-' ? strpbrk(*word, "cm") : NULL;
+
+	*ret_module = letter && *letter == 'm';
+	*ret_name = NULL;
+	if (*ret_module && letter[1])
+		*ret_name = letter + 1;
+	else if (*ret_module && word[1])
+		*ret_name = *++word;
+	else if (*word && **word != '-')
+		*ret_name = *word;
+	return *word ? word + 1 : word;
+}
+
 static void read_flags(const struct program *program, char *const *argv, struct python_flags *flags)
 {
 	bool takes_next = false;
@@ -88,15 +123,7 @@ static void read_flags(const struct program *program, char *const *argv, struct 
 	/* The words of a script are the script's own. */
 	if (!argv || !argv[0] || !python_is(tree_name(argv[0])))
 		return;
-	for (char *const *word = argv + 1; *word && (*word)[0] == '-' && (*word)[1]; word++) {
-		if (strcmp(*word, "--") == 0)
-			return;
-		takes_next = strcmp(*word, "--check-hash-based-pycs") == 0;
-		if ((*word)[1] != '-' && take_flags(*word, flags, &takes_next))
-			return;
-		if (takes_next && word[1])
-			word++;
-	}
+	(void)take_words(argv, flags);
 }
 
 /* pyvenv.cfg beside the interpreter or one folder up makes a venv. */

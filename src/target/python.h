@@ -40,6 +40,13 @@ struct python {
 bool python_is(const char *name);
 
 /*
+ * What the words `argv`, of which the first names a Python, have it run: `*ret_name` is the script, or with
+ * `*ret_module` the module of -m; NULL: -c, or nothing. Returns the words that are the script's own, NULL-terminated;
+ * all are borrowed.
+ */
+char *const *python_runs(char *const *argv, bool *ret_module, const char **ret_name);
+
+/*
  * Find the environment of `program`, a Python interpreter. `argv`: the words the program was named with (argv[0] first,
  * NULL-terminated; NULL: none), read for -E, -I, -s and -S where they are the interpreter's own. Returns 0 or -ENOMEM.
  * The caller frees it with python_free().

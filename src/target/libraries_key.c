@@ -6,6 +6,7 @@
 #include "target/libraries.h"
 #include "target/loader_machine.h"
 #include "target/script.h"
+#include "target/starter.h"
 
 #include <string.h>
 
@@ -24,15 +25,18 @@ static void add_environment(const char *const *environment, struct text *key)
 
 /*
  * Of the program's words the search minds an interpreter's options, "-s" and the like, and where they stand. The
- * others, which may differ at every start, are not told apart. Of env's words all count as far as the command.
+ * others, which may differ at every start, are not told apart. Of env's words all count as far as the command, and of
+ * another program's as far as the Python it starts.
  */
 static void add_words(char *const *argv, struct text *key)
 {
 	struct script_env env = { .name = NULL };
-	size_t whole = 0;
+	size_t command = 0, whole = 0;
 
-	if (argv && argv[0] && strcmp(tree_name(argv[0]), "env") == 0 && script_env_words(argv, &env, &whole))
-		whole++;
+	if (argv && argv[0] && strcmp(tree_name(argv[0]), "env") == 0 && script_env_words(argv, &env, &command))
+		whole = command + 1;
+	if (argv && starter_python(argv + command))
+		whole = command + starter_python(argv + command) + 1;
 	for (size_t i = 0; argv && argv[i]; i++) {
 		const char *word = argv[i];
 

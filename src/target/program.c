@@ -6,9 +6,11 @@
 #include "base/err.h"
 #include "target/elf.h"
 #include "target/pyenv.h"
+#include "target/python.h"
 #include "target/script.h"
 #include "target/search.h"
 #include "target/secure.h"
+#include "target/starter.h"
 #include "target/tree.h"
 
 #include <string.h>
@@ -113,18 +115,6 @@ static int follow_line(struct walk *walk, const char *head, size_t length, char 
 	return 0;
 }
 
-static bool is_shell(const char *name)
-{
-	static const char *const shells[] = { "sh",  "bash", "dash", "ash",  "ksh",    "mksh",
-					      "zsh", "fish", "csh",  "tcsh", "busybox" };
-
-	for (size_t i = 0; i < ARRAY_SIZE(shells); i++) {
-		if (strcmp(name, shells[i]) == 0)
-			return true;
-	}
-	return false;
-}
-
 /* `path` is ELF: read what a loader needs to know of it. */
 static int arrive(struct walk *walk, const char *path, struct err *err)
 {
@@ -142,7 +132,7 @@ static int arrive(struct walk *walk, const char *path, struct err *err)
 	program->big = facts.big;
 	program->secure = secure_start(fd);
 	program->libc = loader ? target_libc_of(loader) : TARGET_LIBC_NONE;
-	program->shell = is_shell(tree_name(path));
+	program->shell = starter_is_shell(tree_name(path));
 	program->path = strdup(path);
 	return program->path ? 0 : err_nomem(err);
 }
@@ -196,6 +186,31 @@ int program_follow(const struct sysroot *root, const char *path, const char *con
 	return err_errno(err, -ELOOP, "cannot follow '%s'", path);
 }
 
+/* The command that a program starts. */
+struct command {
+	const char *name;
+	const char *path; /* PATH where it is looked for; NULL: unset */
+	size_t word;      /* which of the program's words it is; 0: none can be told */
+};
+
+static struct command find_command(const struct program *program, char *const *argv, const char *const *environment)
+{
+	struct command command = { .path = environ_value(environment, "PATH") };
+	const char *name = tree_name(program->path);
+	struct script_env env = { .name = NULL };
+
+	if (!argv || program->followed || program->shell || python_is(name))
+		return command;
+	if (strcmp(name, "env") != 0) {
+		command.word = starter_python(argv);
+		command.name = argv[command.word];
+	} else if (script_env_words(argv, &env, &command.word)) {
+		command.name = env.name;
+		command.path = env.new_path ? env.path : command.path;
+	}
+	return command;
+}
+
 int program_follow_words(const struct sysroot *root, const char *path, char *const *argv,
 			 const char *const *environment, const char *folder, struct program *ret_program,
 			 char *const **ret_argv, struct err *err)
@@ -203,24 +218,22 @@ int program_follow_words(const struct sysroot *root, const char *path, char *con
 	cleanup_program struct program program = { .path = NULL };
 	const struct walk walk = { root, environment, folder, NULL };
 	cleanup_free char *command_path = NULL;
-	struct script_env env = { .name = NULL };
 	struct err why = { .code = 0 };
-	size_t command = 0;
+	struct command command;
 	int r = program_follow(root, path, environment, folder, &program, err);
 
 	if (r < 0)
 		return r;
 	*ret_argv = argv;
-	if (argv && !program.followed && strcmp(tree_name(program.path), "env") == 0 &&
-	    script_env_words(argv, &env, &command))
-		r = find_in_path(&walk, env.name, env.new_path ? env.path : environ_value(environment, "PATH"), NULL,
-				 &command_path, &why);
+	command = find_command(&program, argv, environment);
+	if (command.word)
+		r = find_in_path(&walk, command.name, command.path, NULL, &command_path, &why);
 	if (r == -ENOMEM)
 		return err_nomem(err);
-	/* What env does not find, it will say. */
+	/* What is not found, the program will say. Each round has fewer words. */
 	if (command_path) {
-		*ret_argv = argv + command;
-		return program_follow(root, command_path, environment, folder, ret_program, err);
+		return program_follow_words(root, command_path, argv + command.word, environment, folder, ret_program,
+					    ret_argv, err);
 	}
 	*ret_program = program;
 	program = (struct program){ .path = NULL };

@@ -35,7 +35,8 @@ int program_follow(const struct sysroot *root, const char *path, const char *con
 
 /*
  * The same of a program with its words (argv[0] first, NULL-terminated; NULL: none). Where it is env, the command among
- * them is followed; what env would set for it is not seen, but for PATH. `*ret_argv`: the words from the program on.
+ * them is followed; what env would set for it is not seen, but for PATH. Where it is no Python and starts one
+ * (starter.h), that is followed. `*ret_argv`: the words from the program on.
  */
 int program_follow_words(const struct sysroot *root, const char *path, char *const *argv,
 			 const char *const *environment, const char *folder, struct program *ret_program,

@@ -211,6 +211,39 @@ static void env_as_a_command_is_seen_through(void **state)
 	}
 }
 
+static void so_is_what_names_the_python_that_it_starts(void **state)
+{
+	static const struct {
+		const char *words[7], *due, *closed;
+	} rows[] = {
+		{ { "timeout", "5", "python3.11", "x.py" }, "torch" },
+		{ { "timeout", "5", "python3.11", "-I", "x.py" }, "torch", "-I" },
+		{ { "timeout", "-k", "1", "5", "/usr/bin/python3.11", "x.py" }, "none" },
+		{ { "timeout", "5", "/usr/bin/timeout", "4", "/v/bin/python3.11" }, "torch" },
+		{ { "timeout", "5", "python3.99", "/v/bin/python3.11" }, "none" }, /* which the program will say */
+		{ { "timeout", "5", "/v/bin/uvicorn" }, "none" },
+	};
+	cleanup_scene struct scene scene;
+
+	(void)state;
+	scene_init(&scene);
+	make_python(&scene, "/usr/bin/timeout");
+	tree_make_text(scene.tree, "/v/bin/uvicorn", "#!/v/bin/python3.11\n");
+	tree_make_folder(scene.tree, SITE "/torch");
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		char *argv[8] = { NULL };
+
+		memcpy(argv, rows[i].words, sizeof(rows[i].words));
+		if (!looks_at(&scene, "/usr/bin/timeout", argv, NULL))
+			fail_msg("row %zu is another's answer", i);
+		assert_found(&scene, argv[2], rows[i].due);
+		assert_string_equal(scene.framework.closed ? scene.framework.closed : "",
+				    rows[i].closed ? rows[i].closed : "");
+		assert_false(looks_at(&scene, "/usr/bin/timeout", argv, NULL));
+		assert_found(&scene, argv[2], rows[i].due);
+	}
+}
+
 static void the_interpreters_own_options_count(void **state)
 {
 	char *const isolated[] = { (char *)"/v/bin/python3.11", (char *)"-I", (char *)"x.py", NULL };
@@ -297,6 +330,7 @@ int main(void)
 		cmocka_unit_test(a_framework_counts_and_numpy_alone_does_not),
 		cmocka_unit_test(what_starts_python_is_followed_to_it),
 		cmocka_unit_test(env_as_a_command_is_seen_through),
+		cmocka_unit_test(so_is_what_names_the_python_that_it_starts),
 		cmocka_unit_test(the_interpreters_own_options_count),
 		cmocka_unit_test(an_installation_is_noticed_and_so_is_its_end),
 		cmocka_unit_test(a_line_of_pth_leads_to_more),

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "target/starter.h"
+
+#include "base/cleanup.h"
+#include "target/python.h"
+#include "target/tree.h"
+
+#include <string.h>
+
+static bool is_one_of(const char *name, const char *const *names, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (strcmp(name, names[i]) == 0)
+			return true;
+	}
+	return false;
+}
+
+bool starter_is_shell(const char *name)
+{
+	static const char *const shells[] = { "sh",  "bash", "dash", "ash",  "ksh",    "mksh",
+					      "zsh", "fish", "csh",  "tcsh", "busybox" };
+
+	return is_one_of(name, shells, ARRAY_SIZE(shells));
+}
+
+/* Environments, tasks, processes and containers' first processes. */
+static bool is_manager(const char *name)
+{
+	static const char *const managers[] = { "conda",    "mamba", "micromamba",  "pixi",      "uv",       "poetry",
+						"pipenv",   "pdm",   "hatch",       "rye",       "tox",      "nox",
+						"make",     "just",  "supervisord", "circusd",   "honcho",   "foreman",
+						"parallel", "xargs", "tini",        "dumb-init", "catatonit" };
+
+	return is_one_of(name, managers, ARRAY_SIZE(managers));
+}
+
+size_t starter_python(char *const *words)
+{
+	if (!words[0] || python_is(tree_name(words[0])))
+		return 0;
+	for (size_t i = 1; words[i]; i++) {
+		if (python_is(tree_name(words[i])))
+			return i;
+	}
+	return 0;
+}
+
+const char *starter_name(const char *interpreter, char *const *words)
+{
+	if (starter_is_shell(tree_name(interpreter)))
+		return tree_name(interpreter);
+	if (!words[0] || (!is_manager(tree_name(words[0])) && !starter_python(words)))
+		return NULL;
+	return tree_name(words[0]);
+}

@@ -107,7 +107,7 @@ int allocator_facts_find(char *const *words, struct decision *decision, struct e
 		r = find_library(decision, word, err);
 	if (r < 0)
 		return r;
-	if (!workload->malloc_library.path && target && (worth || framework_may_be_there(target)))
+	if (!workload->malloc_library.path && target && (worth || framework_may_be_there(target, words)))
 		workload->malloc_threshold_capped = malloc_threshold_is_capped(target->loader);
 	return 0;
 }

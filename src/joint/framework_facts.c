@@ -7,30 +7,44 @@
 #include "joint/seen.h"
 #include "target/framework.h"
 #include "target/python.h"
+#include "target/starter.h"
 #include "target/target.h"
 #include "target/tree.h"
 
 #include <string.h>
 
-bool framework_may_be_there(const struct target *target)
+bool framework_may_be_there(const struct target *target, char *const *words)
 {
 	const char *name = tree_name(target->interpreter);
 
-	return target->script || python_is(name) || strcmp(name, "env") == 0;
+	return target->script || python_is(name) || strcmp(name, "env") == 0 || starter_python(words);
+}
+
+static int find(char *const *words, struct decision *decision, struct err *err)
+{
+	cleanup_seen struct seen seen = SEEN_INIT;
+	int r = seen_init(decision, words, &seen, err);
+
+	if (r == 0)
+		r = framework_find(&seen.request, decision->cache_folder, &decision->framework, err);
+	return r;
 }
 
 int framework_facts_find(char *const *words, struct decision *decision, struct err *err)
 {
-	cleanup_seen struct seen seen = SEEN_INIT;
-	int r;
+	const struct target *target = decision->target;
+	struct workload *workload = &decision->workload;
+	int r = 0;
 
-	if (decision->framework_looked_for || !decision->target || !framework_may_be_there(decision->target))
+	if (decision->framework_looked_for || !target)
 		return 0;
 	decision->framework_looked_for = true;
-	r = seen_init(decision, words, &seen, err);
-	if (r == 0)
-		r = framework_find(&seen.request, decision->cache_folder, &decision->framework, err);
-	decision->workload.framework = decision->framework.name;
-	decision->workload.hook.closed = decision->framework.closed;
+	if (framework_may_be_there(target, words))
+		r = find(words, decision, err);
+	workload->framework = decision->framework.name;
+	if (!workload->framework)
+		workload->starter = starter_name(target->interpreter, words);
+	/* The options are those of its own Python, if it has one. */
+	workload->hook.closed = workload->starter ? NULL : decision->framework.closed;
 	return r;
 }

@@ -10,11 +10,15 @@ struct decision;
 struct err;
 struct target;
 
-/* Python, or what stands in front of it: env, and the scripts of pip and pyenv. */
-bool framework_may_be_there(const struct target *target);
+/*
+ * Python, or what stands in front of it: the scripts of pip and pyenv, env, and what names one among its `words`, the
+ * program and its arguments.
+ */
+bool framework_may_be_there(const struct target *target, char *const *words);
 
 /*
  * Look, and put it into the decision and its workload. `words`: the program and its arguments, NULL-terminated. Finds
- * nothing where no program is named or it is surely not Python. Returns 0 or -errno.
+ * no framework where no program is named or it is surely not Python, and what starts others by its name. Returns 0 or
+ * -errno.
  */
 int framework_facts_find(char *const *words, struct decision *decision, struct err *err);

@@ -76,6 +76,16 @@ const char *workload_user_value(const struct workload *workload, const char *nam
 	return workload_getenv(workload, name);
 }
 
+bool workload_has_torch(const struct workload *workload)
+{
+	return workload->framework && strcmp(workload->framework, "torch") == 0;
+}
+
+bool workload_may_have_torch(const struct workload *workload)
+{
+	return workload_has_torch(workload) || workload->starter;
+}
+
 unsigned workload_threads_each(const struct workload *workload, unsigned threads)
 {
 	if (workload->workers <= 1 || workload->request.threads)

@@ -68,6 +68,7 @@ struct workload {
 	const char *agent_path;                 /* our agent as the target will find it; NULL: there is none */
 	struct workload_library malloc_library; /* for the allocator that is asked for; for `auto` tcmalloc's */
 	const char *framework;                  /* in the program's Python environment; NULL: none is known */
+	const char *starter; /* the program's name where it starts others, of which no framework is known; or NULL */
 	struct workload_hook hook;
 	const char *mkl_answer; /* a library that has oneMKL look at what the processor can do; NULL: it does, or none
 				   looked */
@@ -90,6 +91,12 @@ const char *workload_getenv(const struct workload *workload, const char *name);
  * fettle set (it names them in FETTLE_PLAN), so that a nested fettle plans it anew, or that the manager set.
  */
 const char *workload_user_value(const struct workload *workload, const char *name);
+
+/* Is PyTorch in the program's Python environment? */
+bool workload_has_torch(const struct workload *workload);
+
+/* The same, or may it be in that of another program which this one starts? */
+bool workload_may_have_torch(const struct workload *workload);
 
 /* OMP_NUM_THREADS as the user set it: its first number (OpenMP 5.2, 21.1.2 allows a list by nesting level); 0: none. */
 unsigned workload_user_threads(const struct workload *workload);

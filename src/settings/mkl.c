@@ -12,8 +12,6 @@
 #include "settings/rule.h"
 #include "settings/user.h"
 
-#include <string.h>
-
 static const char mkl_row[] = "mkl-kernels";
 
 bool mkl_may_be_wanted(const struct workload *workload)
@@ -23,7 +21,7 @@ bool mkl_may_be_wanted(const struct workload *workload)
 
 bool mkl_is_wanted(const struct workload *workload)
 {
-	return mkl_may_be_wanted(workload) && workload->framework && strcmp(workload->framework, "torch") == 0;
+	return mkl_may_be_wanted(workload) && workload_may_have_torch(workload);
 }
 
 /* Has the user said which kernels it is to take? */

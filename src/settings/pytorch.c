@@ -28,11 +28,6 @@ enum { MEMORY_PART = 4 }; /* packed weights may take this part of an instance's 
 
 /* ---- Whether ---- */
 
-static bool is_torch(const struct workload *workload)
-{
-	return workload->framework && strcmp(workload->framework, "torch") == 0;
-}
-
 /* Is another precision asked for than the program's own? */
 static bool is_lowered(const struct request *request)
 {
@@ -61,7 +56,7 @@ bool pytorch_may_be_wanted(const struct workload *workload)
 
 bool pytorch_is_wanted(const struct workload *workload)
 {
-	return pytorch_may_be_wanted(workload) && (is_torch(workload) || asked_by(&workload->request));
+	return pytorch_may_be_wanted(workload) && (workload_may_have_torch(workload) || asked_by(&workload->request));
 }
 
 /* Why the hook cannot get into the program, in a few words; NULL: it can. */
@@ -142,6 +137,12 @@ static void path_merge(const struct settings_input *in, const struct plan_instan
 		text_add(value, ":%s", *users ? users : folder);
 }
 
+static void path_explain(const struct settings_input *in, struct text *why)
+{
+	if (in->workload->starter)
+		text_add(why, "; %s may start a Python that has PyTorch", in->workload->starter);
+}
+
 /* ---- What the hook does ---- */
 
 static bool prepack_applies(const struct settings_input *in, const struct plan_instance *instance)
@@ -216,6 +217,7 @@ static const struct setting_rule rules[] = {
 	  .applies = hook_applies,
 	  .merge = path_merge,
 	  .users_part = path_users_part,
+	  .explain = path_explain,
 	  .why = "brings fettle's hook into PyTorch: Python runs its sitecustomize.py, which takes itself out again, "
 		 "runs the user's own and waits for 'import torch' (Python, module site)" },
 	{ .name = prepack_row,
@@ -292,7 +294,8 @@ void pytorch_record(const struct settings_input *in, const struct settings *sett
 /* PyTorch is there and the hook cannot get to it: not in silence. */
 static int pytorch_check(const struct settings_input *in)
 {
-	const char *reason = pytorch_is_wanted(in->workload) ? hook_refused(in) : NULL;
+	const char *reason =
+		pytorch_is_wanted(in->workload) && workload_has_torch(in->workload) ? hook_refused(in) : NULL;
 
 	return reason ? plan_note(&in->plan->reasons, "pytorch-hook", in->workload->hook.closed,
 				  "PyTorch is left as it is: %s", reason)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What is done inside PyTorch, by a hook that Python loads at its start. It is brought by PYTHONPATH and told by
- * FETTLE_PLAN, and there is nothing of it where the program is no Python with PyTorch beside it.
+ * FETTLE_PLAN, and there is nothing of it where the program is no Python with PyTorch beside it, and starts none.
  */
 #pragma once
 

@@ -131,6 +131,20 @@ class Hook(unittest.TestCase):
         for options in (["--prepack", "off"], ["--exact"], ["--no", "pytorch"], ["--unset", "PYTHONPATH"]):
             self.assert_same(self.python, "-c", LOOK, hooked=False, options=options)
 
+    def test_what_starts_other_programs_hands_the_hook_on(self):
+        look = self.script("look.py", LOOK)
+        entry = self.script("entry.sh", '#!/bin/sh\nexec "$@"\n')
+        # As conda and poetry do: a Python of its own, without PyTorch, that makes another's environment.
+        manager = self.script("conda", f"#!{sys.executable} -S\nimport os, sys\nos.execvp(sys.argv[2], sys.argv[2:])\n")
+        for path in (entry, manager):
+            os.chmod(path, 0o755)
+        for words in (["sh", "-c", f"{self.python} {look}"], [entry, self.python, look], ["timeout", "60", self.python, look],
+                      ["nice", "env", "A=b", self.python, look], [manager, "run", self.python, look],
+                      ["xargs", self.python, look]):
+            self.assert_same(*words, stdin=subprocess.DEVNULL)
+        for words in (["sh", "-c", f"PYTHONPATH= {self.python} {look}"], ["timeout", "60", self.python, "-I", look]):
+            self.assert_same(*words, hooked=False)
+
     def test_without_torch_beside_it_python_gets_nothing(self):
         self.assert_same(sys.executable, "-S", "-c", LOOK, hooked=False)
         venv = self.folder / "plain"

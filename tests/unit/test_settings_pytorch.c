@@ -132,6 +132,25 @@ static void where_it_cannot_get_in_auto_says_so_and_on_is_refused(void **state)
 	assert_non_null(strstr(scene->err.text, "--exact"));
 }
 
+/* The Python that it may start is not known: nothing is said of what cannot be had. */
+static void it_goes_along_with_what_starts_others(void **state)
+{
+	struct scene *scene = *state;
+
+	with_torch(scene);
+	scene->workload.framework = NULL;
+	scene->workload.starter = "bash";
+	scene_decide_in(scene, NULL, NULL);
+	assert_string_equal(value_of(scene, "prepack", 0), "auto");
+	assert_seen(scene, 0, "PYTHONPATH", FOLDER);
+	assert_non_null(strstr(row_of(scene, "PYTHONPATH", 0)->why, "; bash may start"));
+	scene->workload.hook.folder = NULL;
+	scene_decide_in(scene, NULL, NULL);
+	assert_seen(scene, 0, "PYTHONPATH", NULL);
+	assert_null(note(&scene->plan.reasons, "pytorch-hook"));
+	scene->workload.starter = NULL;
+}
+
 static void channels_last_goes_with_packed_weights(void **state)
 {
 	struct scene *scene = *state;
@@ -255,6 +274,7 @@ int main(void)
 		TEST(it_is_brought_where_torch_is_or_an_option_asks),
 		TEST(the_users_pythonpath_stays_behind_it),
 		TEST(the_record_tells_it_what_to_do),
+		TEST(it_goes_along_with_what_starts_others),
 		TEST(channels_last_goes_with_packed_weights),
 		TEST(another_precision_is_what_the_processor_can),
 		TEST(a_precision_is_not_contradicted),

@@ -63,7 +63,7 @@ void run_hooks_clear(struct run_hooks *hooks)
 	*hooks = (struct run_hooks){ .items = NULL };
 }
 
-/* Which of several it is. */
+/* Which of several it is; `process` NULL: the whole instance. */
 static char *about(const json_t *process, size_t instances, unsigned index, bool alone)
 {
 	struct text text = TEXT_INIT;
@@ -71,7 +71,7 @@ static char *about(const json_t *process, size_t instances, unsigned index, bool
 	text_add(&text, "%s", "");
 	if (instances > 1)
 		text_add(&text, "instance %u: ", index);
-	if (!alone)
+	if (process && !alone)
 		text_add(&text, "process %lld: ", (long long)json_integer_value(json_object_get(process, "pid")));
 	return text_take(&text);
 }
@@ -95,6 +95,17 @@ static void show(const json_t *process, const char *before, unsigned *shown)
 	}
 }
 
+/* Planned and not there: a program that makes its own PYTHONPATH, or has no use for PyTorch. */
+static int show_none(size_t instances, unsigned index)
+{
+	cleanup_free char *before = about(NULL, instances, index, true);
+
+	if (!before)
+		return -ENOMEM;
+	output_line("%sPyTorch: was loaded in no process that fettle's hook reached", before);
+	return 0;
+}
+
 static int read_one(struct run_hook *hook)
 {
 	cleanup_words struct words texts = { .items = NULL };
@@ -107,26 +118,33 @@ static int read_one(struct run_hook *hook)
 	return hook->told ? 0 : -ENOMEM;
 }
 
+static int show_all(const struct run_hook *hook, size_t instances, unsigned index, bool none, unsigned *shown)
+{
+	const json_t *processes = json_object_get(hook->told, "processes");
+
+	for (size_t k = 0; k < json_array_size(processes); k++) {
+		const json_t *process = json_array_get(processes, k);
+		cleanup_free char *before = about(process, instances, index, json_array_size(processes) == 1);
+
+		if (!before)
+			return -ENOMEM;
+		show(process, before, shown);
+	}
+	return none && hook->told && !json_array_size(processes) ? show_none(instances, index) : 0;
+}
+
 int run_hooks_finish(struct run_hooks *hooks, const struct options *options, const struct start *start, struct err *err)
 {
 	const bool shows = !options->quiet && (options->verbose || options->supervision.verify);
 	unsigned shown = 0;
 
 	for (size_t i = 0; i < hooks->count; i++) {
-		const json_t *processes;
+		const struct run_hook *hook = &hooks->items[i];
 
-		if (read_one(&hooks->items[i]) < 0)
+		if (read_one(&hooks->items[i]) < 0 ||
+		    (shows &&
+		     show_all(hook, hooks->count, start->children[i].instance->index, options->verbose, &shown) < 0))
 			return err_nomem(err);
-		processes = json_object_get(hooks->items[i].told, "processes");
-		for (size_t k = 0; shows && k < json_array_size(processes); k++) {
-			const json_t *process = json_array_get(processes, k);
-			cleanup_free char *before = about(process, hooks->count, start->children[i].instance->index,
-							  json_array_size(processes) == 1);
-
-			if (!before)
-				return err_nomem(err);
-			show(process, before, &shown);
-		}
 	}
 	if (shown > SHOWN_MOST)
 		output_line("PyTorch: more lines are in --report");

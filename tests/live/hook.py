@@ -145,6 +145,13 @@ class Hook(unittest.TestCase):
         for words in (["sh", "-c", f"PYTHONPATH= {self.python} {look}"], ["timeout", "60", self.python, "-I", look]):
             self.assert_same(*words, hooked=False)
 
+    def test_the_end_says_where_torch_was_loaded_in_no_process(self):
+        for words, loads in (([self.python, "-c", "pass"], False), (["sh", "-c", f"PYTHONPATH= {self.python} -c 'import torch'"], False),
+                             (["true"], None)):
+            done = subprocess.run([FETTLE, "run", "-v", "--report", self.folder / "report", "--no", "preload", "--", *words],
+                                  env=common.untuned(), capture_output=True, text=True, check=True)
+            self.assertEqual("was loaded in no process" in done.stderr, loads is False, done.stderr)
+
     def test_without_torch_beside_it_python_gets_nothing(self):
         self.assert_same(sys.executable, "-S", "-c", LOOK, hooked=False)
         venv = self.folder / "plain"

@@ -5,9 +5,10 @@
 #pragma once
 
 /*
- * The number of --nproc-per-node, where words[0], as the program was named, is torchrun or a Python with `-m
- * torch.distributed.run` or `.launch` (torchrun's documentation, Usage). 1: it starts one, none are named, or it is
- * another program; UINT_MAX: one a CPU ("auto", "cpu"), or as many as there are GPUs. `words`: NULL-terminated, may be
- * empty.
+ * The number of --nproc-per-node, else `variable`, PET_NPROC_PER_NODE's value (NULL: not set), where the program is
+ * torchrun or a Python with `-m torch.distributed.run` or `.launch`, as it was named, with or without others in front
+ * ("timeout 60 torchrun") (torchrun's documentation, Usage; its argparse_util.py). 1: it starts one, none are named, or
+ * it is another program; UINT_MAX: one a CPU ("auto", "cpu"), or as many as there are GPUs. `words`: NULL-terminated,
+ * may be empty.
  */
-unsigned workers_of(char *const *words);
+unsigned workers_of(char *const *words, const char *variable);

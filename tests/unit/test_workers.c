@@ -44,18 +44,38 @@ static void the_words_say_how_many(void **state)
 		{ { "python3", "-m", "mine", "--nproc-per-node", "2" }, 1 },
 		{ { "python3", "-m" }, 1 },
 		{ { "python3", "x.py", "-m", "torch.distributed.run", "--nproc-per-node", "2" }, 1 },
+		{ { "torchrun", "--nproc-per-node", "4", "--nproc-per-node", "2", "x.py" }, 2 },
+		{ { "timeout", "60", "torchrun", "--nproc-per-node", "2", "x.py" }, 2 },
+		{ { "env", "A=1", "/usr/bin/python3", "-m", "torch.distributed.run", "--nproc-per-node", "2", "x.py" },
+		  2 },
+		{ { "nice", "python3", "x.py", "torchrun", "--nproc-per-node", "2" }, 1 },
+		{ { "/bin/bash", "-c", "x", "torchrun", "--nproc-per-node", "2" }, 1 },
 		{ { "mine", "--nproc-per-node", "2" }, 1 },
 		{ { NULL }, 1 },
 	};
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
-		assert_int_equal(workers_of((char *const *)cases[i].words), cases[i].expected);
+		assert_int_equal(workers_of((char *const *)cases[i].words, NULL), cases[i].expected);
+}
+
+static void the_variable_counts_where_the_words_say_nothing(void **state)
+{
+	static const char *const plain[] = { "torchrun", "--standalone", "x.py", NULL };
+	static const char *const said[] = { "torchrun", "--nproc-per-node=2", "x.py", NULL };
+	static const char *const other[] = { "mine", NULL };
+
+	(void)state;
+	assert_int_equal(workers_of((char *const *)plain, "3"), 3);
+	assert_int_equal(workers_of((char *const *)plain, "auto"), UINT_MAX);
+	assert_int_equal(workers_of((char *const *)said, "3"), 2);
+	assert_int_equal(workers_of((char *const *)other, "3"), 1);
 }
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(the_words_say_how_many) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test(the_words_say_how_many),
+					    cmocka_unit_test(the_variable_counts_where_the_words_say_nothing) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -14,6 +14,9 @@ import sys
 
 _HERE = os.path.dirname(__file__)
 _NAME = "PYTHONPATH"
+_THREADS = "OMP_NUM_THREADS"
+# What is read before it, and goes by it where it is not set itself (fettle's src/settings/pools.c).
+_FOLLOWERS = ("MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "BLIS_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 _LATER = ("transformers.pytorch_utils",)  # modules that have layers, too (_fettle.layers, home)
 
 
@@ -58,13 +61,40 @@ def _restore():
             shown[name] = getattr(os.environ, "encodevalue", same)(users)
 
 
+def _followers():
+    """
+    Those of them that have fettle's number, of which the program is to know nothing where it says OMP_NUM_THREADS itself.
+    If somebody did on the way here, none: they are taken out at once.
+    """
+    ours = _field("set", "").split(",")
+    values = dict((name, os.environ[name]) for name in _FOLLOWERS if name in ours and name in os.environ)
+    threads = os.environ.get(_THREADS, "").split(",")[0].strip()
+    if _THREADS in ours and len(values) > 1 and len(set(values.values())) == 1 and threads not in values.values():
+        _drop(values)
+    return set(values)
+
+
+def _drop(names):
+    for name in list(names):
+        os.environ.pop(name, None)
+    names.clear()
+
+
 def _keep():
-    """What the program makes of the variable goes to C's environ with the folder: os.environ calls these two."""
+    """
+    What the program makes of the variable goes to C's environ with the folder: os.environ calls these two. And where it says
+    how many threads OpenMP has, the libraries that go by that are told nothing else.
+    """
     put, unset, name = os.putenv, os.unsetenv, os.fsencode(_NAME)
+    followers = _followers()
 
     def putenv(key, value):
-        if os.fsencode(key) == name:
+        text = os.fsdecode(key)
+        if text == _NAME:
             value = _with_hook(os.fsdecode(value))
+        elif text == _THREADS and os.fsdecode(value) != os.environ.get(_THREADS):
+            _drop(followers)
+        followers.discard(text)
         put(key, value)
 
     def unsetenv(key):
@@ -76,15 +106,20 @@ def _keep():
     os.putenv, os.unsetenv = putenv, unsetenv
 
 
+def _field(name, default):
+    """One of FETTLE_PLAN, whose fields are "name=value;"."""
+    fields = os.environ.get("FETTLE_PLAN", "").split(";")
+    if fields[0] == "1":
+        for field in fields:
+            if field.startswith(name + "="):
+                return field[len(name) + 1:]
+    return default
+
+
 def _decisions():
     """What the plan has for this process: the words of the field "hook", or None."""
-    fields = os.environ.get("FETTLE_PLAN", "").split(";")
-    if fields[0] != "1":
-        return None
-    for field in fields:
-        if field.startswith("hook="):
-            return dict(word.partition(":")[::2] for word in field[5:].split(","))
-    return None
+    words = _field("hook", None)
+    return None if words is None else dict(word.partition(":")[::2] for word in words.split(","))
 
 
 def _package():

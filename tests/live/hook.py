@@ -145,6 +145,21 @@ class Hook(unittest.TestCase):
         for words in (["sh", "-c", f"PYTHONPATH= {self.python} {look}"], ["timeout", "60", self.python, "-I", look]):
             self.assert_same(*words, hooked=False)
 
+    def test_who_sets_omp_num_threads_after_fettle_is_told_nothing_else(self):
+        show = ('import os\n%s\nprint([os.environ.get(n) for n in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS",'
+                ' "BLIS_NUM_THREADS", "NUMEXPR_NUM_THREADS")], flush=True)\nos.system("echo $MKL_NUM_THREADS")')
+        omp, mkl = 'os.environ["OMP_NUM_THREADS"] = "7"', 'os.environ["MKL_NUM_THREADS"] = "2"'
+        for text, variables, same in ((omp, {}, True), (f"{mkl}; {omp}", {}, True), (f"{omp}; {mkl}", {}, True), (mkl, {}, False),
+                                      (omp, {"MKL_NUM_THREADS": "3"}, True), ("pass", {"OMP_NUM_THREADS": "2,1"}, False)):
+            bare, ours = self.run_both(self.python, "-c", show % text, variables=variables, options=["--threads", "2"])
+            self.assertEqual(bare.stdout == ours.stdout, same, (text, bare.stdout, ours.stdout))
+            if not same:
+                self.assertEqual(ours.stdout, str(["2,1" if variables else "2", "2", "2", "2", "2"]) + "\n2\n")
+        for said, due in (("OMP_NUM_THREADS=7", ["7", None, None, None, None]), ("MKL_NUM_THREADS=7", ["2", "7", "2", "2", "2"]),
+                          ("OMP_NUM_THREADS=7 MKL_NUM_THREADS=6 OPENBLAS_NUM_THREADS=5", ["7", "6", "5", "2", "2"])):
+            done = self.run_both("sh", "-c", f"{said} {self.python} -c '{show % 'pass'}'", options=["--threads", "2"])[1]
+            self.assertEqual(done.stdout.splitlines()[0], str(due), said)
+
     def test_the_end_says_where_torch_was_loaded_in_no_process(self):
         for words, loads in (([self.python, "-c", "pass"], False), (["sh", "-c", f"PYTHONPATH= {self.python} -c 'import torch'"], False),
                              (["true"], None)):

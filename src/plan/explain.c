@@ -7,6 +7,7 @@
 #include "machine/machine.h"
 #include "plan/memory.h"
 #include "plan/place.h"
+#include "plan/workload.h"
 
 #include <errno.h>
 
@@ -179,10 +180,32 @@ static int warn(const struct machine *machine, struct plan *plan)
 	return 0;
 }
 
-int plan_explain(const struct pool *pool, const struct slot *slots, const struct request *request, struct plan *plan)
+/* The program hands its variables on to processes of its own. */
+static int explain_workers(const struct workload *workload, struct plan *plan)
 {
+	const struct plan_instance *first = &plan->instances[0];
+	const unsigned count = workload_processes(workload, first->threads);
+
+	if (count <= 1)
+		return 0;
+	if (first->pin == PIN_THREADS)
+		return plan_note(&plan->warnings, "workers-pinned", NULL,
+				 "the program starts %u processes, and each pins its threads to the same CPUs "
+				 "(--pin instance does not)",
+				 count);
+	return plan_note(&plan->reasons, "workers", "the program's words and variables",
+			 "the program starts %u processes with %u of the threads each, not pinned: all would be on the "
+			 "same CPUs",
+			 count, workload_threads_each(workload, first->threads));
+}
+
+int plan_explain(const struct pool *pool, const struct slot *slots, const struct workload *workload, struct plan *plan)
+{
+	const struct request *request = &workload->request;
 	int r = explain_binding(pool, slots, request, plan);
 
+	if (r == 0)
+		r = explain_workers(workload, plan);
 	if (r == 0)
 		r = explain_reserve(pool, slots, plan);
 	if (r == 0 && request->spread)

@@ -7,6 +7,7 @@
 #include "plan/pool.h"
 
 struct slot;
+struct workload;
 
 /* Append reasons and warnings to `plan`, whose instances are filled from `slots`. Returns 0 or -ENOMEM. */
-int plan_explain(const struct pool *pool, const struct slot *slots, const struct request *request, struct plan *plan);
+int plan_explain(const struct pool *pool, const struct slot *slots, const struct workload *workload, struct plan *plan);

@@ -154,18 +154,21 @@ static bool is_isolated(const struct machine *machine)
 	return machine->limits.isolated.state == FACT_KNOWN;
 }
 
-static enum pin choose_pin(const struct draft *draft, const struct slot *slot, enum pin asked)
+static enum pin choose_pin(const struct draft *draft, const struct slot *slot, const struct workload *workload)
 {
-	if (asked != PIN_AUTO)
-		return asked;
+	if (workload->request.pin != PIN_AUTO)
+		return workload->request.pin;
+	if (workload->workers > 1) /* each of them would pin its threads to the same CPUs */
+		return PIN_INSTANCE;
 	return draft->shape.instances > 1 || is_isolated(draft->pool.machine) || memory_homes(&draft->pool, slot) > 1
 		       ? PIN_THREADS
 		       : PIN_INSTANCE;
 }
 
-static int fill_instance(struct draft *draft, unsigned index, unsigned threads, const struct request *request,
+static int fill_instance(struct draft *draft, unsigned index, unsigned threads, const struct workload *workload,
 			 struct err *err)
 {
+	const struct request *request = &workload->request;
 	const struct slot *slot = &draft->slots[index];
 	struct plan_instance *instance = &draft->plan->instances[index];
 
@@ -176,7 +179,7 @@ static int fill_instance(struct draft *draft, unsigned index, unsigned threads, 
 	}
 	instance->index = index;
 	instance->threads = threads;
-	instance->pin = choose_pin(draft, slot, request->pin);
+	instance->pin = choose_pin(draft, slot, workload);
 	if (set_places(&draft->pool, slot, instance) < 0)
 		return err_nomem(err);
 	instance->mask_os = hwloc_bitmap_dup(instance->pus_os);
@@ -301,7 +304,7 @@ static int make(const struct machine *machine, const struct workload *workload, 
 		return err_nomem(err);
 	for (unsigned i = 0; i < draft->shape.instances; i++) {
 		draft->plan->instance_count++;
-		r = fill_instance(draft, i, threads[i], request, err);
+		r = fill_instance(draft, i, threads[i], workload, err);
 		if (r < 0)
 			return r;
 	}
@@ -311,7 +314,7 @@ static int make(const struct machine *machine, const struct workload *workload, 
 			return r;
 	}
 	if (rank_explain(workload, draft->plan) < 0 ||
-	    plan_explain(&draft->pool, draft->slots, request, draft->plan) < 0)
+	    plan_explain(&draft->pool, draft->slots, workload, draft->plan) < 0)
 		return err_nomem(err);
 	return set_unused(draft->plan, machine, err);
 }

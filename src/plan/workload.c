@@ -86,6 +86,13 @@ bool workload_may_have_torch(const struct workload *workload)
 	return workload_has_torch(workload) || workload->starter;
 }
 
+unsigned workload_processes(const struct workload *workload, unsigned threads)
+{
+	if (workload->workers == UINT_MAX)
+		return threads;
+	return workload->workers > 1 ? workload->workers : 1;
+}
+
 unsigned workload_threads_each(const struct workload *workload, unsigned threads)
 {
 	if (workload->workers <= 1 || workload->request.threads)

@@ -24,7 +24,7 @@ static const char channels_last_row[] = "channels-last";
 static const char fuse_row[] = "fuse";
 static const char precision_row[] = "precision";
 
-enum { MEMORY_PART = 4 }; /* packed weights may take this part of an instance's memory limit */
+enum { MEMORY_PART = 4 }; /* packed weights may take this part of a process's memory limit */
 
 /* ---- Whether ---- */
 
@@ -273,7 +273,7 @@ void pytorch_record(const struct settings_input *in, const struct settings *sett
 	const struct setting *last = settings_find(settings, channels_last_row, instance->index);
 	const struct setting *fuse = settings_find(settings, fuse_row, instance->index);
 	const struct setting *precision = settings_find(settings, precision_row, instance->index);
-	const struct fact *limit = &in->machine->limits.memory_bytes;
+	const uint64_t memory = setting_memory_each(in);
 
 	if (!prepack || !settings_find(settings, path_variable, instance->index))
 		return;
@@ -284,8 +284,8 @@ void pytorch_record(const struct settings_input *in, const struct settings *sett
 		text_add(record, ",fuse:%s", fuse->value);
 	if (precision)
 		text_add(record, ",precision:%s%s", precision->value, in->workload->hook.quiet ? ",quiet" : "");
-	if (limit->state == FACT_KNOWN)
-		text_add(record, ",memory:%" PRIu64, limit->value / in->plan->instance_count / MEMORY_PART);
+	if (memory != UINT64_MAX)
+		text_add(record, ",memory:%" PRIu64, memory / MEMORY_PART);
 	text_add(record, "%s%s;", in->workload->hook.says ? ",says" : "", in->workload->hook.forgets ? ",forgets" : "");
 }
 

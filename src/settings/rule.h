@@ -14,6 +14,7 @@
 #include <errno.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 struct err;
 struct machine;
@@ -80,6 +81,9 @@ const struct setting_rule *setting_rule_find(const char *name);
 /* The threads of a pool in each process of the instance, and a word of it where there are several: workers.c. */
 void setting_threads_value(const struct settings_input *in, const struct plan_instance *instance, struct text *value);
 void setting_threads_explain(const struct settings_input *in, struct text *why);
+
+/* The part of the memory limit, in bytes, that one such process has; UINT64_MAX: no limit is known. */
+uint64_t setting_memory_each(const struct settings_input *in);
 
 /* Append a row: copies of the texts (`value` NULL: taken out of the environment), all else from `row`. Returns 0 or
  * -ENOMEM. */

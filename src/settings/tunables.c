@@ -35,12 +35,8 @@ const uint64_t tunables_least_kept_bytes = 128 * MIB; /* two steps of top_pad */
 
 uint64_t tunables_kept_bytes(const struct settings_input *in)
 {
-	const struct fact *limit = &in->machine->limits.memory_bytes;
-	uint64_t share;
+	const uint64_t share = setting_memory_each(in) / 8 / MIB * MIB;
 
-	if (limit->state != FACT_KNOWN || in->plan->instance_count == 0)
-		return trim_most;
-	share = limit->value / in->plan->instance_count / 8 / MIB * MIB;
 	return share < trim_most ? share : trim_most;
 }
 

@@ -99,6 +99,11 @@ static void the_record_tells_it_what_to_do(void **state)
 	scene->workload.hook.says = scene->workload.hook.forgets = true;
 	scene_decide_in(scene, NULL, NULL);
 	assert_non_null(strstr(value_of(scene, "FETTLE_PLAN", 1), ";hook=prepack:on,memory:1073741824,says,forgets;"));
+	scene->workload.workers = 4; /* each packs its own */
+	scene_decide_in(scene, NULL, NULL);
+	assert_non_null(strstr(value_of(scene, "FETTLE_PLAN", 1), ";hook=prepack:on,memory:268435456,says,forgets;"));
+	assert_non_null(strstr(value_of(scene, "GLIBC_TUNABLES", 1), "trim_threshold=134217728"));
+	scene->workload.workers = 0;
 	scene->workload.request.prepack = CHOICE_OFF;
 	scene_decide_in(scene, NULL, NULL);
 	assert_null(strstr(value_of(scene, "FETTLE_PLAN", 0), "hook="));

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "joint/workers.h"
 
+#include "base/cleanup.h"
 #include "base/parse.h"
+#include "plan/workload.h"
 #include "target/python.h"
 #include "target/starter.h"
 #include "target/tree.h"
@@ -10,6 +12,32 @@
 #include <stdbool.h>
 #include <string.h>
 
+/* A program that starts others to compute side by side; lists end with NULL. */
+struct launcher {
+	const char *name;         /* of the script that pip installs */
+	const char *modules[3];   /* python -m */
+	const char *options[3];   /* that say how many */
+	const char *variables[3]; /* that do so where no option does; the first counts */
+	/* Options without a value, where all of them stand before a script whose own follow it; else NULL. */
+	const char *const *flags;
+};
+
+static const char *const torchrun_flags[] = { "-m",         "--module",   "--standalone", "--no-python", "--no_python",
+					      "--run-path", "--run_path", "--use-env",    "--use_env",   NULL };
+
+static const struct launcher launchers[] = {
+	{ "torchrun",
+	  { "torch.distributed.run", "torch.distributed.launch" },
+	  { "--nproc-per-node", "--nproc_per_node" },
+	  { "PET_NPROC_PER_NODE" },
+	  torchrun_flags },
+	{ "gunicorn", { "gunicorn" }, { "-w", "--workers" }, { "WEB_CONCURRENCY" }, NULL },
+	{ "uvicorn", { "uvicorn" }, { "--workers" }, { "UVICORN_WORKERS", "WEB_CONCURRENCY" }, NULL },
+	{ "fastapi", { "fastapi" }, { "--workers" }, { "WEB_CONCURRENCY" }, NULL },
+	{ "hypercorn", { "hypercorn" }, { "-w", "--workers" }, { NULL }, NULL },
+	{ "granian", { "granian" }, { "--workers" }, { "GRANIAN_WORKERS" }, NULL },
+};
+
 static bool is_one_of(const char *word, const char *const *names)
 {
 	while (*names && strcmp(word, *names) != 0)
@@ -17,35 +45,70 @@ static bool is_one_of(const char *word, const char *const *names)
 	return *names;
 }
 
-static bool is_torchrun(const char *path)
+static const struct launcher *find_script(const char *path)
 {
-	return strcmp(tree_name(path), "torchrun") == 0;
+	for (size_t i = 0; i < ARRAY_SIZE(launchers); i++) {
+		if (strcmp(tree_name(path), launchers[i].name) == 0)
+			return &launchers[i];
+	}
+	return NULL;
 }
 
-/* The words from a Python or torchrun on, which may have others in front of them: "timeout 60 torchrun". */
-static char *const *command_words(char *const *words)
+static const struct launcher *find_module(const char *name)
 {
-	while (*words && !is_torchrun(*words) && !python_is(tree_name(*words)))
-		words++;
-	return words;
+	for (size_t i = 0; i < ARRAY_SIZE(launchers); i++) {
+		if (is_one_of(name, launchers[i].modules))
+			return &launchers[i];
+	}
+	return NULL;
 }
 
-/* The words behind torchrun's name; NULL: another program. */
-static char *const *launcher_words(char *const *words)
+/* Which launcher the words start, and those behind its name. NULL: another program. */
+static const struct launcher *find_launcher(char *const *words, char *const **ret_words)
 {
-	static const char *const modules[] = { "torch.distributed.run", "torch.distributed.launch", NULL };
+	const struct launcher *launcher;
 	const char *name;
 	bool module;
 
 	if (!words[0] || starter_is_shell(tree_name(words[0])))
 		return NULL;
-	words = command_words(words);
+	/* There may be others in front: "timeout 60 torchrun". */
+	while (*words && !find_script(*words) && !python_is(tree_name(*words)))
+		words++;
+	*ret_words = words + 1;
 	if (!words[0])
 		return NULL;
-	if (is_torchrun(words[0]))
-		return words + 1;
-	words = python_runs(words, &module, &name);
-	return name && (module ? is_one_of(name, modules) : is_torchrun(name)) ? words : NULL;
+	launcher = find_script(words[0]);
+	if (launcher)
+		return launcher;
+	*ret_words = python_runs(words, &module, &name);
+	if (!name)
+		return NULL;
+	return module ? find_module(name) : find_script(name);
+}
+
+/* What the options say, the last counting: "-w 4", "-w4", "--workers=4". NULL: nothing. */
+static const char *option_value(const struct launcher *launcher, char *const *words)
+{
+	const char *found = NULL;
+
+	for (; *words; words++) {
+		const bool is_long = strncmp(*words, "--", 2) == 0;
+		const size_t length = is_long ? strcspn(*words, "=") : 2;
+		const char *rest = strlen(*words) > length ? *words + length + is_long : NULL;
+
+		if (**words != '-') {
+			if (launcher->flags)
+				return found; /* what follows the script's name is its own */
+			continue;
+		}
+		for (const char *const *option = launcher->options; *option; option++) {
+			if (strlen(*option) == length && strncmp(*words, *option, length) == 0)
+				found = rest ? rest : words[1];
+		}
+		words += launcher->flags && !rest && words[1] && !is_one_of(*words, launcher->flags);
+	}
+	return found;
 }
 
 static unsigned count_of(const char *value)
@@ -53,32 +116,17 @@ static unsigned count_of(const char *value)
 	static const char *const by_machine[] = { "auto", "cpu", "gpu", NULL };
 	unsigned count;
 
-	if (!value)
-		return 1;
 	if (is_one_of(value, by_machine))
 		return UINT_MAX;
 	return parse_unsigned(value, &count) == 0 && count > 0 ? count : 1;
 }
 
-unsigned workers_of(char *const *words, const char *variable)
+unsigned workers_of(char *const *words, const struct workload *workload)
 {
-	static const char *const names[] = { "--nproc-per-node", "--nproc_per_node", NULL };
-	static const char *const flags[] = { "-m",         "--module",   "--standalone", "--no-python", "--no_python",
-					     "--run-path", "--run_path", "--use-env",    "--use_env",   NULL };
-	const char *count = NULL;
+	const struct launcher *launcher = find_launcher(words, &words);
+	const char *value = launcher ? option_value(launcher, words) : NULL;
 
-	words = launcher_words(words);
-	if (words)
-		count = variable;
-	for (; words && *words && **words == '-'; words++) { /* what follows the script's name is its own */
-		const size_t length = strcspn(*words, "=");
-		const char *value = (*words)[length] ? *words + length + 1 : words[1];
-
-		for (const char *const *name = names; *name; name++) {
-			if (strlen(*name) == length && strncmp(*words, *name, length) == 0)
-				count = value;
-		}
-		words += !(*words)[length] && words[1] && !is_one_of(*words, flags);
-	}
-	return count_of(count);
+	for (size_t i = 0; launcher && !value && launcher->variables[i]; i++)
+		value = workload_getenv(workload, launcher->variables[i]);
+	return value ? count_of(value) : 1;
 }

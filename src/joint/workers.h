@@ -1,14 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * How many processes will compute at a time, where the program only starts others: torchrun, by its words.
+ * How many processes will compute at a time, where the program only starts others: torchrun, gunicorn, uvicorn and the
+ * like, by their words and variables.
  */
 #pragma once
 
+struct workload;
+
 /*
- * The number of --nproc-per-node, else `variable`, PET_NPROC_PER_NODE's value (NULL: not set), where the program is
- * torchrun or a Python with `-m torch.distributed.run` or `.launch`, as it was named, with or without others in front
- * ("timeout 60 torchrun") (torchrun's documentation, Usage; its argparse_util.py). 1: it starts one, none are named, or
- * it is another program; UINT_MAX: one a CPU ("auto", "cpu"), or as many as there are GPUs. `words`: NULL-terminated,
+ * The number that the words give such a program, else a variable of `workload`'s environment: --nproc-per-node and
+ * PET_NPROC_PER_NODE (torchrun's documentation, Usage; its argparse_util.py), --workers and WEB_CONCURRENCY (gunicorn's
+ * settings, "workers"; uvicorn's, "Production"). The program may have others in front of it, or a Python: "timeout 60
+ * torchrun", "python -m gunicorn". 1: it starts one, none are named, or it is another program; UINT_MAX: one a CPU
+ * ("auto", "cpu"), or as many as there are GPUs. What a configuration file says is not seen. `words`: NULL-terminated,
  * may be empty.
  */
-unsigned workers_of(char *const *words, const char *variable);
+unsigned workers_of(char *const *words, const struct workload *workload);

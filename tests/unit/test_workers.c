@@ -3,6 +3,7 @@
 #include "joint/workers.h"
 
 #include "base/cleanup.h"
+#include "plan/workload.h"
 
 #include <limits.h>
 #include <setjmp.h>
@@ -51,31 +52,60 @@ static void the_words_say_how_many(void **state)
 		{ { "nice", "python3", "x.py", "torchrun", "--nproc-per-node", "2" }, 1 },
 		{ { "/bin/bash", "-c", "x", "torchrun", "--nproc-per-node", "2" }, 1 },
 		{ { "mine", "--nproc-per-node", "2" }, 1 },
+		{ { "gunicorn", "-b", ":80", "app:app", "-w", "4" }, 4 },
+		{ { "/v/bin/gunicorn", "-w4", "app:app" }, 4 },
+		{ { "gunicorn", "--workers=4", "--workers", "3", "app:app" }, 3 },
+		{ { "gunicorn", "--workers-of-mine", "4", "app:app" }, 1 },
+		{ { "gunicorn", "-wx", "app:app" }, 1 },
+		{ { "gunicorn", "app:app", "-w" }, 1 },
+		{ { "uvicorn", "app:app", "--workers", "4" }, 4 },
+		{ { "uvicorn", "-w", "4", "app:app" }, 1 },
+		{ { "fastapi", "run", "x.py", "--workers=2" }, 2 },
+		{ { "hypercorn", "-w", "2", "app:app" }, 2 },
+		{ { "timeout", "60", "granian", "app:app", "--workers", "2" }, 2 },
+		{ { "python3", "-m", "gunicorn", "app:app", "-w", "2" }, 2 },
+		{ { "python3", "-m", "mine", "-w", "2" }, 1 },
 		{ { NULL }, 1 },
 	};
 
+	const struct workload workload = { .environment = NULL };
+
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
-		assert_int_equal(workers_of((char *const *)cases[i].words, NULL), cases[i].expected);
+		assert_int_equal(workers_of((char *const *)cases[i].words, &workload), cases[i].expected);
 }
 
-static void the_variable_counts_where_the_words_say_nothing(void **state)
+static void variables_count_where_the_words_say_nothing(void **state)
 {
-	static const char *const plain[] = { "torchrun", "--standalone", "x.py", NULL };
-	static const char *const said[] = { "torchrun", "--nproc-per-node=2", "x.py", NULL };
-	static const char *const other[] = { "mine", NULL };
+	static const struct {
+		const char *entries[3], *words[5];
+		unsigned expected;
+	} cases[] = {
+		{ { "PET_NPROC_PER_NODE=3" }, { "torchrun", "--standalone", "x.py" }, 3 },
+		{ { "PET_NPROC_PER_NODE=auto" }, { "torchrun", "x.py" }, UINT_MAX },
+		{ { "PET_NPROC_PER_NODE=3" }, { "torchrun", "--nproc-per-node=2", "x.py" }, 2 },
+		{ { "PET_NPROC_PER_NODE=3" }, { "gunicorn", "app:app" }, 1 },
+		{ { "WEB_CONCURRENCY=4" }, { "gunicorn", "app:app" }, 4 },
+		{ { "WEB_CONCURRENCY=4" }, { "gunicorn", "-w2", "app:app" }, 2 },
+		{ { "WEB_CONCURRENCY=4", "UVICORN_WORKERS=3" }, { "uvicorn", "app:app" }, 3 },
+		{ { "WEB_CONCURRENCY=" }, { "uvicorn", "app:app" }, 1 },
+		{ { "GRANIAN_WORKERS=4" }, { "granian", "app:app" }, 4 },
+		{ { "WEB_CONCURRENCY=4" }, { "hypercorn", "app:app" }, 1 },
+		{ { "WEB_CONCURRENCY=4" }, { "mine", "app:app" }, 1 },
+	};
 
 	(void)state;
-	assert_int_equal(workers_of((char *const *)plain, "3"), 3);
-	assert_int_equal(workers_of((char *const *)plain, "auto"), UINT_MAX);
-	assert_int_equal(workers_of((char *const *)said, "3"), 2);
-	assert_int_equal(workers_of((char *const *)other, "3"), 1);
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		const struct workload workload = { .environment = cases[i].entries };
+
+		assert_int_equal(workers_of((char *const *)cases[i].words, &workload), cases[i].expected);
+	}
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = { cmocka_unit_test(the_words_say_how_many),
-					    cmocka_unit_test(the_variable_counts_where_the_words_say_nothing) };
+					    cmocka_unit_test(variables_count_where_the_words_say_nothing) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -9,7 +9,8 @@ for words in "x.py" "--nproc-per-node 2 x.py" "--nproc_per_node=auto x.py"; do
 		python3 - "$options ./torchrun $words" <<'EOF'
 import json, sys
 plan = json.load(open("plan"))
-print(sys.argv[1], [(one["threads"], one["environment"]["OMP_NUM_THREADS"], one["environment"]["GOMAXPROCS"])
+print(sys.argv[1], [(one["threads"], one["environment"]["OMP_NUM_THREADS"], one["environment"]["GOMAXPROCS"], one["pin"],
+                     one["environment"].get("OMP_PLACES"))
                     for one in plan["instances"]])
 EOF
 	done
@@ -25,3 +26,17 @@ print(sys.argv[1], one["threads"], one["environment"]["GOMAXPROCS"],
       [note["text"] for note in plan["warnings"] + plan["reasons"] if "OMP_NUM_THREADS" in note["text"]])
 EOF
 done
+# Pinned, each of them would have its threads on the same CPUs: asked for, that is warned of.
+for options in "" "--pin threads"; do
+	fettle plan --machine "$machine" $options --json -- ./torchrun --nproc-per-node 2 x.py >plan
+	python3 - "$options" <<'EOF'
+import json, sys
+plan = json.load(open("plan"))
+print(sys.argv[1], plan["instances"][0]["pin"], [note["text"] for note in plan["warnings"]],
+      [note["text"] for note in plan["reasons"] if note["rule"] == "workers"])
+EOF
+done
+# A web server's.
+cp torchrun gunicorn
+WEB_CONCURRENCY=4 fettle plan --machine "$machine" --json -- ./gunicorn app:app >plan
+python3 -c 'import json; print(json.load(open("plan"))["instances"][0]["environment"]["OMP_NUM_THREADS"])'

@@ -88,8 +88,9 @@ static void add_plan(const struct planned *planned, struct text *text)
 	if (!list)
 		text_add(text, "no plan to compare with");
 	else if (planned->known)
-		text_add(text, "planned: instance %u of %u, %u threads on CPUs %s, pin %s", planned->index,
-			 planned->count, planned->threads, list, pin_words[planned->pin]);
+		text_add(text, "planned: instance %u of %u, %u thread%s%s on CPUs %s, pin %s", planned->index,
+			 planned->count, planned->threads, planned->shared && planned->threads == 1 ? "" : "s",
+			 planned->shared ? " a process" : "", list, pin_words[planned->pin]);
 	else
 		text_add(text, "not started by fettle, which would plan %u threads on CPUs %s", planned->threads, list);
 }

@@ -84,7 +84,6 @@ static int read_plans(const struct start *start, struct run_watch *watch, struct
 
 		if (r < 0)
 			return r;
-		watch->planned[i].threads = workload_threads_each(&start->decision.workload, watch->planned[i].threads);
 	}
 	return 0;
 }

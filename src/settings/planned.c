@@ -126,18 +126,21 @@ static int read_names(const char *record, const char *key, struct words *words, 
 	return 0;
 }
 
-/* What the plan of instances does not hold: what was preloaded and set. */
+/* What the plan of instances does not hold: what was preloaded and set, and how the program's processes share. */
 static int take_words(const char *record, struct planned *planned, struct err *err)
 {
-	cleanup_free char *flush = NULL;
+	cleanup_free char *flush = NULL, *each = NULL;
 	int r = read_names(record, "pre=", &planned->preloads, err);
 
 	if (r == 0)
 		r = read_names(record, "set=", &planned->set, err);
-	if (r == 0 && take_field(record, "fp=", &flush) < 0)
+	if (r == 0 && (take_field(record, "fp=", &flush) < 0 || take_field(record, "each=", &each) < 0))
 		r = err_nomem(err);
+	if (r < 0)
+		return r;
 	planned->flush = flush && strcmp(flush, "flush") == 0;
-	return r;
+	planned->shared = each != NULL;
+	return each && parse_unsigned(each, &planned->threads) < 0 ? broken("each=", each, err) : 0;
 }
 
 int planned_read(const char *record, struct planned *ret_planned, struct err *err)
@@ -154,11 +157,12 @@ int planned_read(const char *record, struct planned *ret_planned, struct err *er
 		r = read_list(record, "mask=", &planned.mask_os, err);
 	if (r == 0)
 		r = read_words(record, &planned, err);
-	if (r == 0)
-		r = take_words(record, &planned, err);
 	if (r < 0)
 		return r;
 	planned.threads = (unsigned)hwloc_bitmap_weight(planned.pus_os);
+	r = take_words(record, &planned, err);
+	if (r < 0)
+		return r;
 	*ret_planned = planned;
 	planned = (struct planned){ .known = false };
 	return 0;

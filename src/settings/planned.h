@@ -19,7 +19,8 @@ struct planned {
 	unsigned index, count;
 	hwloc_bitmap_t pus_os;  /* where the compute threads are meant to be */
 	hwloc_bitmap_t mask_os; /* what the process and its children may use */
-	unsigned threads;
+	unsigned threads;       /* of each process that computes */
+	bool shared;            /* there are several, and together they have the instance's */
 	enum pin pin;
 	enum memory_policy memory_policy;
 	hwloc_bitmap_t nodes_os; /* of the policy; empty: it names none */

@@ -98,6 +98,7 @@ static int add_record(const struct settings_input *in, const struct plan_instanc
 	cleanup_free char *pus = cpulist_text(instance->pus_os), *mask = cpulist_text(instance->mask_os);
 	cleanup_free char *nodes = cpulist_text(instance->nodes_os), *value = NULL;
 	const bool has_nodes = instance->memory_policy != MEMORY_NONE && instance->memory_policy != MEMORY_LOCAL;
+	const unsigned each = workload_threads_each(in->workload, instance->threads);
 	const struct setting row = record_row(instance);
 
 	if (!pus || !mask || !nodes)
@@ -106,6 +107,8 @@ static int add_record(const struct settings_input *in, const struct plan_instanc
 		 plan->instance_count, pus, mask, pin_words[instance->pin],
 		 memory_policy_words[instance->memory_policy], has_nodes ? ":" : "", has_nodes ? nodes : "",
 		 settings_find(settings, setting_flush, instance->index) ? "fp=flush;" : "");
+	if (each != instance->threads)
+		text_add(&record, "each=%u;", each);
 	if (rank->count && rank->variable && !rank->unasked)
 		text_add(&record, "slot=%s:%u/%u;", rank->variable, rank->index, rank->count);
 	pytorch_record(in, settings, instance, &record);

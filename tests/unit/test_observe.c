@@ -315,25 +315,6 @@ static void a_tree_without_a_plan_is_one_instance_yet_to_be_inferred(void **stat
 	assert_int_equal(process(fixture, 50)->instance_idx, 1);
 }
 
-static void a_broken_record_says_which_field(void **state)
-{
-	static const char *const broken[] = {
-		"1;i=0;cpus=0;mask=0;pin=threads;mem=none;set=",   "1;i=0/1;cpus=x;mask=0;pin=threads;mem=none;set=",
-		"1;i=0/1;cpus=0;pin=threads;mem=none;set=",        "1;i=0/1;cpus=0;mask=0;pin=glue;mem=none;set=",
-		"1;i=0/1;cpus=0;mask=0;pin=none;mem=cloud;set=",   "1;i=0/1;cpus=0;mask=0;pin=none;mem=bind:x;set=",
-		"1;i=a/b;cpus=0;mask=0;pin=threads;mem=none;set=",
-	};
-
-	(void)state;
-	for (size_t i = 0; i < ARRAY_SIZE(broken); i++) {
-		struct planned planned = { .known = false };
-		struct err err = { 0 };
-
-		assert_int_equal(planned_read(broken[i], &planned, &err), -EINVAL);
-		assert_non_null(strstr(err.text, "FETTLE_PLAN"));
-	}
-}
-
 static void libraries_are_what_is_mapped_to_be_run(void **state)
 {
 	static const char maps[] =
@@ -570,7 +551,6 @@ int main(void)
 		TEST(a_tree_without_a_plan_is_one_instance_yet_to_be_inferred),
 		TEST(tunables_are_one_variable_again),
 		cmocka_unit_test(flags_say_who_met_denormals_and_who_flushes),
-		cmocka_unit_test(a_broken_record_says_which_field),
 		TEST(libraries_are_what_is_mapped_to_be_run),
 		cmocka_unit_test(the_first_in_the_loaders_order_answers),
 		TEST(pages_are_counted_by_node_and_huge_ones_apart),

@@ -51,6 +51,8 @@ static void processes_that_the_program_starts_share_the_threads(void **state)
 		scene_decide_in(scene, NULL, NULL);
 		assert_seen(scene, 0, "OMP_NUM_THREADS", cases[i].expected);
 		assert_seen(scene, 0, "MKL_NUM_THREADS", cases[i].expected);
+		assert_int_equal(!strstr(value_of(scene, "FETTLE_PLAN", 0), ";each="),
+				 strcmp(cases[i].expected, "4") == 0);
 		assert_int_equal(!strstr(row_of(scene, "OMP_NUM_THREADS", 0)->why, "each of the processes"),
 				 cases[i].workers == 1 || cases[i].asked);
 	}

@@ -154,7 +154,8 @@ int decide_plan(const struct options *options, char *const *words, struct decisi
 {
 	int r = take_share(decision, err);
 
-	decision->workload.workers = workers_of(words, &decision->workload);
+	decision->workload.workers = decision->workload.request.workers ? decision->workload.request.workers
+									: workers_of(words, &decision->workload);
 	if (r == 0)
 		r = plan_make(decision->machine, &decision->workload, &decision->plan, err);
 	if (r == 0 && layers_explain(decision->options, decision->plan) < 0)

@@ -65,6 +65,8 @@ static const struct option planning_rows[] = {
 	{ "reserve", "N|N%", "keep N cores of each instance free for helpers", OPTION_PART,
 	  .offset = AT(request.reserve) },
 	{ "threads", "N", "compute threads of each instance", OPTION_COUNT, .offset = AT(request.threads) },
+	{ "workers", "N", "processes of the program that compute side by side and share them", OPTION_COUNT,
+	  .offset = AT(request.workers) },
 	{ "memory", "WORD", "auto, none, local, bind, preferred or interleave", OPTION_CHOICE,
 	  .offset = AT(request.memory), .words = memory_policy_words, .word_count = MEMORY_POLICY_COUNT },
 	{ "pin", "WORD", "auto, threads, instance or none", OPTION_CHOICE, .offset = AT(request.pin),

@@ -193,7 +193,8 @@ static int explain_workers(const struct workload *workload, struct plan *plan)
 				 "the program starts %u processes, and each pins its threads to the same CPUs "
 				 "(--pin instance does not)",
 				 count);
-	return plan_note(&plan->reasons, "workers", "the program's words and variables",
+	return plan_note(&plan->reasons, "workers",
+			 workload->request.workers ? "--workers" : "the program's words and variables",
 			 "the program starts %u processes with %u of the threads each, not pinned: all would be on the "
 			 "same CPUs",
 			 count, workload_threads_each(workload, first->threads));

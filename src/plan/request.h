@@ -84,6 +84,7 @@ struct request {
 	bool best_effort;   /* a wish that cannot be met is met as far as can be, and said, where it would be refused */
 	struct part reserve; /* cores each instance keeps free of compute threads, or a part of them */
 	unsigned threads;    /* per instance; 0: not asked */
+	unsigned workers;    /* processes per instance that share them; 0: not asked */
 	bool has_instance;   /* --instance given */
 	unsigned instance;   /* run only this one of the plan */
 	const char *only;    /* list text: run only these; NULL: not asked */

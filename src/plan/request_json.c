@@ -49,6 +49,7 @@ json_t *request_to_json(const struct request *request)
 	r |= set_flag(object, "one-node", request->one_node);
 	r |= set_flag(object, "best-effort", request->best_effort);
 	r |= set_count(object, "threads", request->threads);
+	r |= set_count(object, "workers", request->workers);
 	if (request->has_instance)
 		r |= json_object_set_new(object, "instance", json_integer(request->instance));
 	r |= set_text(object, "only", request->only);

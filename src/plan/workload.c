@@ -95,9 +95,9 @@ unsigned workload_processes(const struct workload *workload, unsigned threads)
 
 unsigned workload_threads_each(const struct workload *workload, unsigned threads)
 {
-	if (workload->workers <= 1 || workload->request.threads)
-		return threads;
-	return threads > workload->workers ? threads / workload->workers : 1;
+	const unsigned processes = workload_processes(workload, threads);
+
+	return threads > processes ? threads / processes : 1;
 }
 
 unsigned workload_user_threads(const struct workload *workload)

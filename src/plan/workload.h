@@ -63,10 +63,10 @@ struct workload {
 	struct rank rank;
 	const char *not_users;         /* a variable that the manager set on its own; NULL: none */
 	const char *const *of_profile; /* options that a profile decided, NULL-terminated; NULL: none */
-	unsigned workers;       /* processes that the program is known to start and have compute at a time; 0, 1: none;
-				   UINT_MAX: one a CPU */
-	bool watched;           /* the run is looked at and judged */
-	const char *agent_path; /* our agent as the target will find it; NULL: there is none */
+	unsigned workers; /* processes that the program starts and that compute at a time, as asked or as known of it;
+			     0, 1: none; UINT_MAX: one a CPU */
+	bool watched;     /* the run is looked at and judged */
+	const char *agent_path;                 /* our agent as the target will find it; NULL: there is none */
 	struct workload_library malloc_library; /* for the allocator that is asked for; for `auto` tcmalloc's */
 	const char *framework;                  /* in the program's Python environment; NULL: none is known */
 	const char *starter; /* the program's name where it starts others, of which no framework is known; or NULL */

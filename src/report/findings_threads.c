@@ -10,9 +10,11 @@
 /* A thread that wants a CPU this much of the window counts among those that keep one busy. */
 enum { WANTS_MILLI = 500 };
 
-/* Threads of the instance that want a CPU most of the time, and the CPUs that they may use between them. */
+/* Threads of the instance that want a CPU most of the time, whose they are, and the CPUs that they may use between
+ * them. */
 struct crowd {
 	unsigned threads;
+	unsigned processes;
 	unsigned waited_milli;
 	bool waits_known;
 	hwloc_bitmap_t allowed_os;
@@ -21,6 +23,7 @@ struct crowd {
 static bool gather(const struct finding_input *in, struct crowd *crowd)
 {
 	struct thread_walk walk = { 0 };
+	const struct observed_process *last = NULL;
 
 	crowd->allowed_os = hwloc_bitmap_alloc();
 	crowd->waits_known = true;
@@ -31,6 +34,8 @@ static bool gather(const struct finding_input *in, struct crowd *crowd)
 		if (wanted < WANTS_MILLI || !thread_computes(in->observation, thread))
 			continue;
 		crowd->threads++;
+		crowd->processes += walk.process != last;
+		last = walk.process;
 		crowd->waited_milli += wanted - thread_ran_milli(in->observation, thread);
 		crowd->waits_known = crowd->waits_known && thread->has_wait && thread->allowed_os;
 		if (thread->allowed_os && hwloc_bitmap_or(crowd->allowed_os, crowd->allowed_os, thread->allowed_os) < 0)
@@ -78,11 +83,15 @@ static bool oversubscribed(const struct finding_input *in, struct finding_say *s
 
 		found = crowd.waits_known && crowd.threads > cpus && cpus &&
 			crowd.waited_milli >= (crowd.threads - cpus) * 500;
-		text_add(&say->detail, "%u threads want to run all the time on %u CPU%s (", crowd.threads, cpus,
-			 cpus == 1 ? "" : "s");
+		text_add(&say->detail, "%u threads ", crowd.threads);
+		if (crowd.processes > 1)
+			text_add(&say->detail, "of %u processes ", crowd.processes);
+		text_add(&say->detail, "want to run all the time on %u CPU%s (", cpus, cpus == 1 ? "" : "s");
 		finding_list(&say->detail, crowd.allowed_os);
 		text_add(&say->detail, ")");
-		text_add(&say->remedy, "%u", cpus);
+		/* Threads of one instance, or processes that have its threads between them. */
+		text_add(&say->remedy, crowd.processes > 1 ? "--workers %u" : "--threads %u",
+			 crowd.processes > 1 ? crowd.processes : cpus);
 	} else {
 		say->failed = true;
 	}
@@ -312,7 +321,7 @@ static const struct finding_rule rules[] = {
 	  .window_ms = 400,
 	  .test = oversubscribed,
 	  .text = "{}",
-	  .remedy = "fettle run --threads {} -- ...   (or the program's own option for its pool)" },
+	  .remedy = "fettle run {} -- ...   (or the program's own option for its pool)" },
 	{ .id = "quota-throttled",
 	  .severity = SEVERITY_WARNING,
 	  .window_ms = 400,

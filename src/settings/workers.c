@@ -14,7 +14,7 @@ void setting_threads_value(const struct settings_input *in, const struct plan_in
 
 void setting_threads_explain(const struct settings_input *in, struct text *why)
 {
-	if (in->workload->workers > 1 && !in->workload->request.threads)
+	if (in->workload->workers > 1)
 		text_add(why, "; each of the processes that the program starts has its part of them");
 }
 

@@ -170,6 +170,30 @@ static void cpus_that_are_gone(void **state)
 	scene_expect_nothing(&scene);
 }
 
+static void assert_remedy(const char *id, const char *part)
+{
+	struct report *report = NULL;
+	const struct finding *finding = scene_judge(&scene, id, &report);
+
+	assert_non_null(finding);
+	assert_non_null(strstr(finding->remedy, part));
+	report_free(report);
+}
+
+/* What the plan gives one of them is too much for all. */
+static void more_processes_than_were_planned_for(void **state)
+{
+	(void)state;
+	scene.observation.process_count = 2;
+	scene.processes[1].thread_count = 0;
+	for (unsigned process = 0; process < 2; process++) {
+		for (unsigned i = 0; i < 4; i++)
+			scene_set_thread(&scene, process, i, "0-3", i % 4, 490, 500);
+	}
+	scene_expect(&scene, "oversubscribed", "8 threads of 2 processes want to run");
+	assert_remedy("oversubscribed", "--workers 2");
+}
+
 static void more_threads_than_cpus(void **state)
 {
 	(void)state;
@@ -177,6 +201,7 @@ static void more_threads_than_cpus(void **state)
 	for (unsigned i = 0; i < 6; i++)
 		scene_set_thread(&scene, 0, i, "0-3", i % 4, 660, 330);
 	scene_expect(&scene, "oversubscribed", "6 threads want to run all the time on 4 CPUs (0-3)");
+	assert_remedy("oversubscribed", "--threads 4");
 	/* They take turns by themselves: none waits. */
 	for (unsigned i = 0; i < 6; i++)
 		scene_set_thread(&scene, 0, i, "0-3", i % 4, 600, 10);
@@ -526,6 +551,7 @@ int main(void)
 		TEST(threads_on_efficiency_cores),
 		TEST(cpus_that_are_gone),
 		TEST(more_threads_than_cpus),
+		TEST(more_processes_than_were_planned_for),
 		TEST(a_quota),
 		TEST(a_team_that_was_made_smaller),
 		TEST(one_thread_alone_is_spoken_of_late_and_low),

@@ -40,3 +40,14 @@ done
 cp torchrun gunicorn
 WEB_CONCURRENCY=4 fettle plan --machine "$machine" --json -- ./gunicorn app:app >plan
 python3 -c 'import json; print(json.load(open("plan"))["instances"][0]["environment"]["OMP_NUM_THREADS"])'
+# Of any other program the user says it, and has the last word of these.
+for words in "--workers 4 -- ./torchrun x.py" "--workers 8 --instances 2 -- ./torchrun x.py" "--workers 1 -- ./torchrun --nproc-per-node 2 x.py" \
+	"--workers 3 --threads 12 -- ./torchrun x.py"; do
+	fettle plan --machine "$machine" --json $words >plan
+	python3 - "$words" <<'EOF'
+import json, sys
+plan = json.load(open("plan"))
+print(sys.argv[1], plan["request"].get("workers"), [(one["threads"], one["pin"], one["environment"]["OMP_NUM_THREADS"])
+                                                    for one in plan["instances"]])
+EOF
+done

@@ -8,11 +8,11 @@
  *     1;i=0/2;cpus=0-3;mask=0-3;pin=threads;mem=preferred:0;set=OMP_NUM_THREADS,OMP_PLACES
  * `i` instance/instances; `cpus` where compute threads are meant to be; `mask` what the process may
  * use; `mem` policy:nodes; `fp=flush`: denormal numbers count as zero; `each` threads of each process, where the
- * program starts several that share them; `slot` variable:rank/ranks, where --slot auto took a manager's word; `hook`
- * what is done inside PyTorch, "word:value" between ','; `rec` where the agent writes down what happens
- * (base/agent_record.h); `told` where the hook tells what came of it (observe/hook_file.h); `pre` the file names of
- * libraries that fettle preloads besides its agent; `set` the variables fettle gave their values. A reader takes the
- * keys it knows and skips the others; a version it does not know means: no plan.
+ * program starts several that share them (0: that is left to it); `slot` variable:rank/ranks, where --slot auto took a
+ * manager's word; `hook` what is done inside PyTorch, "word:value" between ','; `rec` where the agent writes down what
+ * happens (base/agent_record.h); `told` where the hook tells what came of it (observe/hook_file.h); `pre` the file
+ * names of libraries that fettle preloads besides its agent; `set` the variables fettle gave their values. A reader
+ * takes the keys it knows and skips the others; a version it does not know means: no plan.
  */
 #pragma once
 

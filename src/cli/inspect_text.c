@@ -87,6 +87,9 @@ static void add_plan(const struct planned *planned, struct text *text)
 
 	if (!list)
 		text_add(text, "no plan to compare with");
+	else if (planned->known && !planned->threads)
+		text_add(text, "planned: instance %u of %u, threads and CPUs left to the ranks that it starts",
+			 planned->index, planned->count);
 	else if (planned->known)
 		text_add(text, "planned: instance %u of %u, %u thread%s%s on CPUs %s, pin %s", planned->index,
 			 planned->count, planned->threads, planned->shared && planned->threads == 1 ? "" : "s",

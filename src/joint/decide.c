@@ -22,6 +22,7 @@
 #include "plan/rank.h"
 #include "settings/settings.h"
 #include "target/libraries.h"
+#include "target/starter.h"
 #include "target/target.h"
 
 #include <string.h>
@@ -156,6 +157,8 @@ int decide_plan(const struct options *options, char *const *words, struct decisi
 
 	decision->workload.workers = decision->workload.request.workers ? decision->workload.request.workers
 									: workers_of(words, &decision->workload);
+	if (!decision->workload.request.workers && !decision->workload.request.threads)
+		decision->workload.ranks_by = starter_of_ranks(words);
 	if (r == 0)
 		r = plan_make(decision->machine, &decision->workload, &decision->plan, err);
 	if (r == 0 && layers_explain(decision->options, decision->plan) < 0)

@@ -186,6 +186,12 @@ static int explain_workers(const struct workload *workload, struct plan *plan)
 	const struct plan_instance *first = &plan->instances[0];
 	const unsigned count = workload_processes(workload, first->threads);
 
+	if (workload->ranks_by)
+		return plan_note(
+			&plan->warnings, "ranks", NULL,
+			"%s places the ranks that it starts, and how many threads each has is left to it: behind "
+			"it fettle plans for each (%s ... fettle run --slot auto -- PROGRAM)",
+			workload->ranks_by, workload->ranks_by);
 	if (count <= 1)
 		return 0;
 	if (first->pin == PIN_THREADS)

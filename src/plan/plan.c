@@ -158,6 +158,8 @@ static enum pin choose_pin(const struct draft *draft, const struct slot *slot, c
 {
 	if (workload->request.pin != PIN_AUTO)
 		return workload->request.pin;
+	if (workload->ranks_by) /* which places them itself */
+		return PIN_NONE;
 	if (workload->workers > 1) /* each of them would pin its threads to the same CPUs */
 		return PIN_INSTANCE;
 	return draft->shape.instances > 1 || is_isolated(draft->pool.machine) || memory_homes(&draft->pool, slot) > 1

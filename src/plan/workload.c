@@ -97,6 +97,8 @@ unsigned workload_threads_each(const struct workload *workload, unsigned threads
 {
 	const unsigned processes = workload_processes(workload, threads);
 
+	if (workload->ranks_by)
+		return 0;
 	return threads > processes ? threads / processes : 1;
 }
 

@@ -65,7 +65,9 @@ struct workload {
 	const char *const *of_profile; /* options that a profile decided, NULL-terminated; NULL: none */
 	unsigned workers; /* processes that the program starts and that compute at a time, as asked or as known of it;
 			     0, 1: none; UINT_MAX: one a CPU */
-	bool watched;     /* the run is looked at and judged */
+	const char
+		*ranks_by; /* the program where it starts ranks that it places itself, and nobody said how; or NULL */
+	bool watched;      /* the run is looked at and judged */
 	const char *agent_path;                 /* our agent as the target will find it; NULL: there is none */
 	struct workload_library malloc_library; /* for the allocator that is asked for; for `auto` tcmalloc's */
 	const char *framework;                  /* in the program's Python environment; NULL: none is known */
@@ -108,6 +110,6 @@ unsigned workload_user_threads_all(const struct workload *workload);
 /* How many processes of the program compute at a time in an instance of `threads` threads: 1 or more. */
 unsigned workload_processes(const struct workload *workload, unsigned threads);
 
-/* How many of an instance's threads, 1 or more, each process has that computes: all, but where the program starts
- * several. */
+/* How many of an instance's threads each process has that computes: all, but where the program starts several; 0: that
+ * is left to who starts ranks. */
 unsigned workload_threads_each(const struct workload *workload, unsigned threads);

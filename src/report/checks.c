@@ -38,6 +38,11 @@ static bool is_bound(const struct finding_input *in)
 	return in->instance->planned.known && in->instance->planned.pin != PIN_NONE;
 }
 
+static bool is_counted(const struct finding_input *in)
+{
+	return in->instance->planned.known && in->instance->planned.threads;
+}
+
 static bool is_planned(const struct finding_input *in)
 {
 	return in->instance->planned.known;
@@ -301,7 +306,7 @@ static enum verdict environment(const struct finding_input *in, const struct rep
 
 static const struct check_rule rules[] = {
 	{ "cpu-binding", cpu_binding, is_bound, SIGHT_ONCE, check_written_binding },
-	{ "threads", threads, is_planned, SIGHT_OFTEN, check_written_threads },
+	{ "threads", threads, is_counted, SIGHT_OFTEN, check_written_threads },
 	{ "memory", memory, has_policy, SIGHT_ONCE, check_written_memory },
 	{ "preload", preload, has_preload, SIGHT_LAST, check_written_preload },
 	{ "allocator", allocator, is_dynamic, SIGHT_LAST, check_written_allocator },

@@ -243,7 +243,7 @@ static bool threads_more(const struct finding_input *in, struct finding_say *say
 		wanted_milli += thread_wanted_milli(in->observation, thread);
 	}
 	/* Threads that take turns, as those of PyTorch's backward and forward passes do, want no more CPUs. */
-	if (count <= planned || wanted_milli < planned * 1000 + 500)
+	if (!planned || count <= planned || wanted_milli < planned * 1000 + 500)
 		return false;
 	text_add(&say->detail, "%u threads compute in process %d where %u were planned", count, (int)in->main->pid,
 		 planned);

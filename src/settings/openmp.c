@@ -137,7 +137,7 @@ static int check_threads(const struct settings_input *in)
 		const struct plan_instance *instance = &in->plan->instances[i];
 		const unsigned planned = workload_threads_each(in->workload, instance->threads);
 
-		if (leading_number(users, &number) && number == planned)
+		if (!planned || (leading_number(users, &number) && number == planned))
 			continue;
 		return plan_note(&in->plan->warnings, "user-threads", NULL,
 				 "OMP_NUM_THREADS='%s' is the user's and stays, but instance %u is planned for %u "

@@ -19,7 +19,7 @@ struct planned {
 	unsigned index, count;
 	hwloc_bitmap_t pus_os;  /* where the compute threads are meant to be */
 	hwloc_bitmap_t mask_os; /* what the process and its children may use */
-	unsigned threads;       /* of each process that computes */
+	unsigned threads;       /* of each process that computes; 0: they are not planned */
 	bool shared;            /* there are several, and together they have the instance's */
 	enum pin pin;
 	enum memory_policy memory_policy;

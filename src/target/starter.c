@@ -46,11 +46,26 @@ size_t starter_python(char *const *words)
 	return 0;
 }
 
+const char *starter_of_ranks(char *const *words)
+{
+	static const char *const names[] = { "mpirun", "mpiexec", "orterun", "prterun", "srun" };
+	const char *name = words[0] ? tree_name(words[0]) : "";
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		const size_t length = strlen(names[i]);
+
+		/* Debian has both "mpirun.openmpi" and "mpirun.mpich". */
+		if (strncmp(name, names[i], length) == 0 && (!name[length] || name[length] == '.'))
+			return name;
+	}
+	return NULL;
+}
+
 const char *starter_name(const char *interpreter, char *const *words)
 {
 	if (starter_is_shell(tree_name(interpreter)))
 		return tree_name(interpreter);
-	if (!words[0] || (!is_manager(tree_name(words[0])) && !starter_python(words)))
+	if (!words[0] || (!is_manager(tree_name(words[0])) && !starter_of_ranks(words) && !starter_python(words)))
 		return NULL;
 	return tree_name(words[0]);
 }

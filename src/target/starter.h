@@ -20,6 +20,12 @@ bool starter_is_shell(const char *name);
 size_t starter_python(char *const *words);
 
 /*
+ * The name of the program where it starts ranks, on this machine or others, and places them itself: mpirun, mpiexec,
+ * srun. NULL: it does not. Borrows from `words`.
+ */
+const char *starter_of_ranks(char *const *words);
+
+/*
  * The name of the program where it starts others: of its interpreter if that is a shell, else of its first word. NULL:
  * it is none as far as can be told. `interpreter`: the ELF file that runs in the end. Borrows from both.
  */

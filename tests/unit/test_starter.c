@@ -26,6 +26,7 @@ static void names_and_words_tell_what_starts_others(void **state)
 		{ "/usr/bin/uv", { "uv", "run", "python", "x.py" }, 2, "uv" },
 		{ "/usr/bin/python3.11", { "python3", "x.py", "python3" }, 0, NULL },
 		{ "/usr/bin/python3.11", { "./serve.py", "bash" }, 0, NULL },
+		{ "/usr/bin/orterun", { "mpirun.openmpi", "-n", "2", "serve" }, 0, "mpirun.openmpi" },
 		{ "/usr/bin/sleep", { "sleep", "5" }, 0, NULL },
 		{ "/usr/bin/tool", { "tool", "python3-config", "--python3" }, 0, NULL },
 		{ "/usr/bin/tool", { NULL }, 0, NULL },
@@ -41,9 +42,30 @@ static void names_and_words_tell_what_starts_others(void **state)
 	}
 }
 
+static void who_starts_ranks_is_known_by_name(void **state)
+{
+	static const struct {
+		const char *words[3], *name;
+	} rows[] = {
+		{ { "mpirun", "x" }, "mpirun" },   { { "/opt/mpi/bin/mpiexec.hydra", "x" }, "mpiexec.hydra" },
+		{ { "srun", "x" }, "srun" },       { { "mpirunner", "x" }, NULL },
+		{ { "python3", "mpirun" }, NULL }, { { NULL }, NULL },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		const char *name = starter_of_ranks((char *const *)rows[i].words);
+
+		assert_string_equal(name ? name : "(none)", rows[i].name ? rows[i].name : "(none)");
+	}
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(names_and_words_tell_what_starts_others) };
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(names_and_words_tell_what_starts_others),
+		cmocka_unit_test(who_starts_ranks_is_known_by_name),
+	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

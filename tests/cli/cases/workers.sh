@@ -51,3 +51,17 @@ print(sys.argv[1], plan["request"].get("workers"), [(one["threads"], one["pin"],
                                                     for one in plan["instances"]])
 EOF
 done
+# Who starts ranks places them, unless somebody says how many threads they have.
+cp torchrun mpirun
+for options in "" "--threads 4" "--workers 2"; do
+	fettle plan --machine "$machine" $options --json -- ./mpirun -n 2 x >plan
+	python3 - "$options" <<'EOF'
+import json, sys
+plan = json.load(open("plan"))
+one = plan["instances"][0]
+print(sys.argv[1], one["pin"], one["environment"].get("OMP_NUM_THREADS"), one["environment"].get("GOMAXPROCS"),
+      [note["id"] for note in plan["warnings"]])
+EOF
+done
+OMP_NUM_THREADS=3 fettle plan --machine "$machine" --json -- ./mpirun -n 2 x >plan
+python3 -c 'import json; print([note["id"] for note in json.load(open("plan"))["warnings"]])'

@@ -65,10 +65,9 @@ struct workload {
 	const char *const *of_profile; /* options that a profile decided, NULL-terminated; NULL: none */
 	unsigned workers; /* processes that the program starts and that compute at a time, as asked or as known of it;
 			     0, 1: none; UINT_MAX: one a CPU */
-	const char
-		*ranks_by; /* the program where it starts ranks that it places itself, and nobody said how; or NULL */
-	bool watched;      /* the run is looked at and judged */
-	const char *agent_path;                 /* our agent as the target will find it; NULL: there is none */
+	const char *ranks_by;   /* the program that starts ranks and places them, if nobody said how; or NULL */
+	bool watched;           /* the run is looked at and judged */
+	const char *agent_path; /* our agent as the target will find it; NULL: there is none */
 	struct workload_library malloc_library; /* for the allocator that is asked for; for `auto` tcmalloc's */
 	const char *framework;                  /* in the program's Python environment; NULL: none is known */
 	const char *starter; /* the program's name where it starts others, of which no framework is known; or NULL */

@@ -15,7 +15,7 @@
  *
  * jemalloc-aggressive never gives small blocks' pages back, and each thread's arena keeps its own high-water mark. So
  * under a memory limit it is refused unless
- *         limit / instances >= 1 GiB * (threads + 1),
+ *         limit / instances / processes >= 1 GiB * (threads of a process + 1),
  * one GiB for the program and one for each compute thread's arena.
  */
 #include "settings/allocator.h"
@@ -172,34 +172,33 @@ static bool is_preloaded(const struct settings_input *in)
 
 /* ---- What cannot be had ---- */
 
-static unsigned most_threads(const struct plan *plan)
+/* Of a process; where ranks are started, which may be one, of an instance. */
+static unsigned most_threads(const struct settings_input *in)
 {
 	unsigned most = 0;
 
-	for (size_t i = 0; i < plan->instance_count; i++)
-		most = plan->instances[i].threads > most ? plan->instances[i].threads : most;
+	for (size_t i = 0; i < in->plan->instance_count; i++) {
+		const unsigned all = in->plan->instances[i].threads, each = workload_threads_each(in->workload, all);
+
+		most = (each ? each : all) > most ? (each ? each : all) : most;
+	}
 	return most;
 }
 
 static bool aggressive_fits(const struct settings_input *in)
 {
-	const struct fact *limit = &in->machine->limits.memory_bytes;
-	const uint64_t wanted = GIB * (most_threads(in->plan) + 1);
-
-	return limit->state != FACT_KNOWN || in->plan->instance_count == 0 ||
-	       limit->value / in->plan->instance_count >= wanted;
+	return setting_memory_each(in) >= GIB * (most_threads(in) + 1);
 }
 
 static int refuse_aggressive(const struct settings_input *in, struct err *err)
 {
-	const struct fact *limit = &in->machine->limits.memory_bytes;
-
 	if (aggressive_fits(in))
 		return 0;
 	(void)err_set(err, -EINVAL,
 		      "--allocator jemalloc-aggressive keeps all memory it ever had: the memory limit gives each "
-		      "instance %" PRIu64 " MiB, less than 1 GiB for the program and 1 GiB for each of its %u threads",
-		      limit->value / in->plan->instance_count >> 20, most_threads(in->plan));
+		      "%s %" PRIu64 " MiB, less than 1 GiB for the program and 1 GiB for each of its %u threads",
+		      in->workload->workers > 1 ? "process" : "instance", setting_memory_each(in) >> 20,
+		      most_threads(in));
 	return err_hint(err, "possible: --allocator jemalloc, which gives memory back; fewer --instances or --threads");
 }
 

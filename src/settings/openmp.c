@@ -32,8 +32,11 @@ unsigned openmp_most_threads(const struct settings_input *in)
 	const char *users = settings_user_value(in, "OMP_NUM_THREADS");
 	unsigned most = 0, number;
 
-	for (size_t i = 0; i < in->plan->instance_count; i++)
-		most = in->plan->instances[i].threads > most ? in->plan->instances[i].threads : most;
+	for (size_t i = 0; i < in->plan->instance_count; i++) {
+		const unsigned each = workload_threads_each(in->workload, in->plan->instances[i].threads);
+
+		most = each > most ? each : most;
+	}
 	return users && leading_number(users, &number) && number > most ? number : most;
 }
 
@@ -62,6 +65,7 @@ static void limit_merge(const struct settings_input *in, const struct plan_insta
 
 static const struct setting_rule rules[] = {
 	{ .name = "OMP_NUM_THREADS",
+	  .applies = setting_threads_apply,
 	  .value = setting_threads_value,
 	  .why = "one thread for each planned place, instead of whatever the runtime counts (guide, OpenMP; libgomp "
 		 "manual, OMP_NUM_THREADS)",

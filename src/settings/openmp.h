@@ -12,7 +12,7 @@ struct plan_instance;
 struct settings_input;
 struct text;
 
-/* The most threads a program of the plan will ask its runtime for: a user's OMP_NUM_THREADS stays. */
+/* The most threads a process of the plan will ask its runtime for: a user's OMP_NUM_THREADS stays. */
 unsigned openmp_most_threads(const struct settings_input *in);
 
 /* ---- openmp_binding.c: which of our variables pins threads depends on the runtime in charge ---- */

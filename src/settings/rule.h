@@ -78,7 +78,9 @@ extern const char setting_flush[];
 /* The rule of this name or older name, or NULL. */
 const struct setting_rule *setting_rule_find(const char *name);
 
-/* The threads of a pool in each process of the instance, and a word of it where there are several: workers.c. */
+/* Rows of workers.c: the threads of a pool in each process of the instance, unless they are left to who starts ranks,
+ * and a word of it where there are several processes. */
+bool setting_threads_apply(const struct settings_input *in, const struct plan_instance *instance);
 void setting_threads_value(const struct settings_input *in, const struct plan_instance *instance, struct text *value);
 void setting_threads_explain(const struct settings_input *in, struct text *why);
 

@@ -106,8 +106,6 @@ void settings_users_part(const struct settings_input *in, const char *name, stru
 
 static bool rule_applies(const struct setting_rule *rule, const struct settings_input *in, size_t instance)
 {
-	if (rule->value == setting_threads_value && in->workload->ranks_by)
-		return false; /* each rank goes by the CPUs that it is given */
 	return !rule->applies || rule->applies(in, &in->plan->instances[instance]);
 }
 

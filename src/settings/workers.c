@@ -7,6 +7,11 @@
 #include "machine/machine.h"
 #include "settings/rule.h"
 
+bool setting_threads_apply(const struct settings_input *in, const struct plan_instance *instance)
+{
+	return workload_threads_each(in->workload, instance->threads) != 0;
+}
+
 void setting_threads_value(const struct settings_input *in, const struct plan_instance *instance, struct text *value)
 {
 	text_add(value, "%u", workload_threads_each(in->workload, instance->threads));

@@ -248,11 +248,15 @@ static void the_aggressive_form_needs_headroom(void **state)
 		size_t instances;
 		uint64_t bytes;
 		int result;
-	} rows[] = { { 1, 5 * GIB, 0 }, { 1, 5 * GIB - 1, -EINVAL }, { 2, 10 * GIB, 0 }, { 2, 10 * GIB - 2, -EINVAL } };
+		unsigned workers; /* of two threads, then */
+	} rows[] = { { 1, 5 * GIB, 0 },    { 1, 5 * GIB - 1, -EINVAL },
+		     { 2, 10 * GIB, 0 },   { 2, 10 * GIB - 2, -EINVAL },
+		     { 1, 6 * GIB, 0, 2 }, { 1, 6 * GIB - 2, -EINVAL, 2 } };
 	struct scene *scene = *state;
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) { /* instances of 4 threads */
 		scene_instances(scene, rows[i].instances, PIN_INSTANCE);
+		scene->workload.workers = rows[i].workers;
 		limit(scene, rows[i].bytes);
 		ask(scene, ALLOCATOR_JEMALLOC_AGGRESSIVE, LIBRARY, true);
 		assert_int_equal(scene_decide(scene), rows[i].result);

@@ -104,15 +104,19 @@ static void a_thread_limit_below_the_threads_is_refused_or_repaired(void **state
 		const char *first, *second;
 		bool refused;
 		const char *repaired; /* what the program then sees */
+		unsigned workers;     /* that have the instance's threads between them */
 	} rows[] = {
 		{ "OMP_THREAD_LIMIT=3", NULL, true, "4" },
 		{ "OMP_THREAD_LIMIT=4", NULL, false, "4" },
 		{ "OMP_THREAD_LIMIT=5", "OMP_NUM_THREADS=6", true, "6" },
 		{ "OMP_THREAD_LIMIT=many", NULL, false, "many" },
+		{ "OMP_THREAD_LIMIT=2", NULL, false, "2", 2 },
+		{ "OMP_THREAD_LIMIT=1", NULL, true, "2", 2 },
 	};
 	struct scene *scene = *state;
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		scene->workload.workers = rows[i].workers;
 		scene->workload.request.repair = true;
 		scene_decide_in(scene, rows[i].first, rows[i].second);
 		assert_seen(scene, 0, "OMP_THREAD_LIMIT", rows[i].repaired);

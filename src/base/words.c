@@ -7,6 +7,13 @@
 #include <errno.h>
 #include <string.h>
 
+bool words_list_has(const char *const *list, const char *text)
+{
+	while (*list && strcmp(*list, text) != 0)
+		list++;
+	return *list;
+}
+
 int words_take(struct words *words, char *text)
 {
 	char **grown = text ? array_grow(words->items, &words->capacity, words->count, sizeof(*grown)) : NULL;

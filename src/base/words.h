@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A list of texts that grows: folders, names, lines.
+ * A list of texts that grows: folders, names, lines; and whether a text is in one that does not.
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
+
+/* Is `text` one of `list`, which ends with NULL? */
+bool words_list_has(const char *const *list, const char *text);
 
 struct words {
 	char **items; /* each owned */

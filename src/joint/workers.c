@@ -3,6 +3,7 @@
 
 #include "base/cleanup.h"
 #include "base/parse.h"
+#include "base/words.h"
 #include "plan/workload.h"
 #include "target/python.h"
 #include "target/starter.h"
@@ -38,13 +39,6 @@ static const struct launcher launchers[] = {
 	{ "granian", { "granian" }, { "--workers" }, { "GRANIAN_WORKERS" }, NULL },
 };
 
-static bool is_one_of(const char *word, const char *const *names)
-{
-	while (*names && strcmp(word, *names) != 0)
-		names++;
-	return *names;
-}
-
 static const struct launcher *find_script(const char *path)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(launchers); i++) {
@@ -57,7 +51,7 @@ static const struct launcher *find_script(const char *path)
 static const struct launcher *find_module(const char *name)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(launchers); i++) {
-		if (is_one_of(name, launchers[i].modules))
+		if (words_list_has(launchers[i].modules, name))
 			return &launchers[i];
 	}
 	return NULL;
@@ -106,7 +100,7 @@ static const char *option_value(const struct launcher *launcher, char *const *wo
 			if (strlen(*option) == length && strncmp(*words, *option, length) == 0)
 				found = rest ? rest : words[1];
 		}
-		words += launcher->flags && !rest && words[1] && !is_one_of(*words, launcher->flags);
+		words += launcher->flags && !rest && words[1] && !words_list_has(launcher->flags, *words);
 	}
 	return found;
 }
@@ -116,7 +110,7 @@ static unsigned count_of(const char *value)
 	static const char *const by_machine[] = { "auto", "cpu", "gpu", NULL };
 	unsigned count;
 
-	if (is_one_of(value, by_machine))
+	if (words_list_has(by_machine, value))
 		return UINT_MAX;
 	return parse_unsigned(value, &count) == 0 && count > 0 ? count : 1;
 }

@@ -180,18 +180,21 @@ static int warn(const struct machine *machine, struct plan *plan)
 	return 0;
 }
 
+/* Where each rank is to be, who starts them knows. */
+static int warn_of_ranks(const struct workload *workload, struct plan *plan)
+{
+	return plan_note(&plan->warnings, "ranks", NULL,
+			 "%s places the ranks that it starts, and how many threads each has is left to it: behind it "
+			 "fettle plans for each (%s ... fettle run --slot auto -- PROGRAM)",
+			 workload->ranks_by, workload->ranks_by);
+}
+
 /* The program hands its variables on to processes of its own. */
 static int explain_workers(const struct workload *workload, struct plan *plan)
 {
 	const struct plan_instance *first = &plan->instances[0];
 	const unsigned count = workload_processes(workload, first->threads);
 
-	if (workload->ranks_by)
-		return plan_note(
-			&plan->warnings, "ranks", NULL,
-			"%s places the ranks that it starts, and how many threads each has is left to it: behind "
-			"it fettle plans for each (%s ... fettle run --slot auto -- PROGRAM)",
-			workload->ranks_by, workload->ranks_by);
 	if (count <= 1)
 		return 0;
 	if (first->pin == PIN_THREADS)
@@ -212,7 +215,7 @@ int plan_explain(const struct pool *pool, const struct slot *slots, const struct
 	int r = explain_binding(pool, slots, request, plan);
 
 	if (r == 0)
-		r = explain_workers(workload, plan);
+		r = workload->ranks_by ? warn_of_ranks(workload, plan) : explain_workers(workload, plan);
 	if (r == 0)
 		r = explain_reserve(pool, slots, plan);
 	if (r == 0 && request->spread)

@@ -31,12 +31,13 @@ static void add_environment(const char *const *environment, struct text *key)
 static void add_words(char *const *argv, struct text *key)
 {
 	struct script_env env = { .name = NULL };
-	size_t command = 0, whole = 0;
+	size_t command = 0, python, whole = 0;
 
 	if (argv && argv[0] && strcmp(tree_name(argv[0]), "env") == 0 && script_env_words(argv, &env, &command))
 		whole = command + 1;
-	if (argv && starter_python(argv + command))
-		whole = command + starter_python(argv + command) + 1;
+	python = argv ? starter_python(argv + command) : 0;
+	if (python)
+		whole = command + python + 1;
 	for (size_t i = 0; argv && argv[i]; i++) {
 		const char *word = argv[i];
 

@@ -2,26 +2,18 @@
 #include "target/starter.h"
 
 #include "base/cleanup.h"
+#include "base/words.h"
 #include "target/python.h"
 #include "target/tree.h"
 
 #include <string.h>
 
-static bool is_one_of(const char *name, const char *const *names, size_t count)
-{
-	for (size_t i = 0; i < count; i++) {
-		if (strcmp(name, names[i]) == 0)
-			return true;
-	}
-	return false;
-}
-
 bool starter_is_shell(const char *name)
 {
-	static const char *const shells[] = { "sh",  "bash", "dash", "ash",  "ksh",    "mksh",
-					      "zsh", "fish", "csh",  "tcsh", "busybox" };
+	static const char *const shells[] = { "sh",  "bash", "dash", "ash",  "ksh",     "mksh",
+					      "zsh", "fish", "csh",  "tcsh", "busybox", NULL };
 
-	return is_one_of(name, shells, ARRAY_SIZE(shells));
+	return words_list_has(shells, name);
 }
 
 /* Environments, tasks, processes and containers' first processes. */
@@ -32,7 +24,7 @@ static bool is_manager(const char *name)
 						"make",     "just",  "supervisord", "circusd",   "honcho",   "foreman",
 						"parallel", "xargs", "tini",        "dumb-init", "catatonit" };
 
-	return is_one_of(name, managers, ARRAY_SIZE(managers));
+	return words_list_has(managers, name);
 }
 
 size_t starter_python(char *const *words)

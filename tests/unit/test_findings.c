@@ -283,6 +283,9 @@ static void more_threads_than_planned(void **state)
 	give(&scene.instances[0].planned.pus_os, "0-1");
 	scene.instances[0].planned.threads = 2;
 	scene_expect(&scene, "threads-more", "4 threads compute in process 100 where 2 were planned");
+	scene.instances[0].planned.threads = 0; /* left to who starts ranks */
+	scene_expect_nothing(&scene);
+	scene.instances[0].planned.threads = 2;
 	/* Two of them at a time, in turn: forward and backward passes. */
 	for (unsigned i = 0; i < 4; i++)
 		scene_set_thread(&scene, 0, i, "0-3", i, 500, 0);

@@ -175,10 +175,11 @@ static void what_starts_python_is_followed_to_it(void **state)
 	}
 }
 
-static void env_as_a_command_is_seen_through(void **state)
+/* env, and what names the Python that it starts. */
+static void what_stands_in_front_of_a_command_is_seen_through(void **state)
 {
 	static const struct {
-		const char *words[8], *due;
+		const char *words[8], *due, *closed;
 	} rows[] = {
 		{ { "env", "python3.11", "x.py" }, "torch" },
 		{ { "env", "-u", "HOME", "A=b", "--", "python3.11", "-c", "pass" }, "torch" },
@@ -191,31 +192,7 @@ static void env_as_a_command_is_seen_through(void **state)
 		{ { "env", "-u" }, "none" },
 		{ { "env", "gone" }, "none" },
 		{ { "env" }, "none" },
-	};
-	cleanup_scene struct scene scene;
-
-	(void)state;
-	scene_init(&scene);
-	make_python(&scene, "/usr/bin/env");
-	tree_make_text(scene.tree, "/v/bin/uvicorn", "#!/v/bin/python3.11\n");
-	tree_make_folder(scene.tree, SITE "/torch");
-	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-		char *argv[9] = { NULL };
-
-		memcpy(argv, rows[i].words, sizeof(rows[i].words));
-		if (!looks_at(&scene, "/usr/bin/env", argv, NULL))
-			fail_msg("row %zu is another's answer", i);
-		assert_found(&scene, argv[1] ? argv[1] : "env", rows[i].due);
-		assert_false(looks_at(&scene, "/usr/bin/env", argv, NULL));
-		assert_found(&scene, argv[1] ? argv[1] : "env", rows[i].due);
-	}
-}
-
-static void so_is_what_names_the_python_that_it_starts(void **state)
-{
-	static const struct {
-		const char *words[7], *due, *closed;
-	} rows[] = {
+		{ { "env", "A=b", "timeout", "5", "python3.11" }, "torch" },
 		{ { "timeout", "5", "python3.11", "x.py" }, "torch" },
 		{ { "timeout", "5", "python3.11", "-I", "x.py" }, "torch", "-I" },
 		{ { "timeout", "-k", "1", "5", "/usr/bin/python3.11", "x.py" }, "none" },
@@ -227,20 +204,24 @@ static void so_is_what_names_the_python_that_it_starts(void **state)
 
 	(void)state;
 	scene_init(&scene);
+	make_python(&scene, "/usr/bin/env");
 	make_python(&scene, "/usr/bin/timeout");
 	tree_make_text(scene.tree, "/v/bin/uvicorn", "#!/v/bin/python3.11\n");
 	tree_make_folder(scene.tree, SITE "/torch");
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-		char *argv[8] = { NULL };
+		char *argv[9] = { NULL };
+		const char *what = rows[i].words[1] ? rows[i].words[1] : "env";
+		char program[32];
 
 		memcpy(argv, rows[i].words, sizeof(rows[i].words));
-		if (!looks_at(&scene, "/usr/bin/timeout", argv, NULL))
+		(void)snprintf(program, sizeof(program), "/usr/bin/%s", argv[0]);
+		if (!looks_at(&scene, program, argv, NULL))
 			fail_msg("row %zu is another's answer", i);
-		assert_found(&scene, argv[2], rows[i].due);
+		assert_found(&scene, what, rows[i].due);
 		assert_string_equal(scene.framework.closed ? scene.framework.closed : "",
 				    rows[i].closed ? rows[i].closed : "");
-		assert_false(looks_at(&scene, "/usr/bin/timeout", argv, NULL));
-		assert_found(&scene, argv[2], rows[i].due);
+		assert_false(looks_at(&scene, program, argv, NULL));
+		assert_found(&scene, what, rows[i].due);
 	}
 }
 
@@ -329,8 +310,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_framework_counts_and_numpy_alone_does_not),
 		cmocka_unit_test(what_starts_python_is_followed_to_it),
-		cmocka_unit_test(env_as_a_command_is_seen_through),
-		cmocka_unit_test(so_is_what_names_the_python_that_it_starts),
+		cmocka_unit_test(what_stands_in_front_of_a_command_is_seen_through),
 		cmocka_unit_test(the_interpreters_own_options_count),
 		cmocka_unit_test(an_installation_is_noticed_and_so_is_its_end),
 		cmocka_unit_test(a_line_of_pth_leads_to_more),

@@ -46,6 +46,7 @@ static void a_record_says_what_each_process_has(void **state)
 	} rows[] = {
 		{ "1;i=0/1;cpus=0-3;mask=0-3;pin=instance;mem=none;set=", 4, false },
 		{ "1;i=0/1;cpus=0-3;mask=0-3;pin=instance;mem=none;each=2;set=", 2, true },
+		{ "1;i=0/1;cpus=0-3;mask=0-3;pin=none;mem=none;each=0;set=", 0, true },
 	};
 
 	(void)state;

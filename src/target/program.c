@@ -6,7 +6,6 @@
 #include "base/err.h"
 #include "target/elf.h"
 #include "target/pyenv.h"
-#include "target/python.h"
 #include "target/script.h"
 #include "target/search.h"
 #include "target/secure.h"
@@ -199,7 +198,7 @@ static struct command find_command(const struct program *program, char *const *a
 	const char *name = tree_name(program->path);
 	struct script_env env = { .name = NULL };
 
-	if (!argv || program->followed || program->shell || python_is(name))
+	if (!argv || program->followed || program->shell)
 		return command;
 	if (strcmp(name, "env") != 0) {
 		command.word = starter_python(argv);

@@ -19,10 +19,10 @@ bool starter_is_shell(const char *name)
 /* Environments, tasks, processes and containers' first processes. */
 static bool is_manager(const char *name)
 {
-	static const char *const managers[] = { "conda",    "mamba", "micromamba",  "pixi",      "uv",       "poetry",
-						"pipenv",   "pdm",   "hatch",       "rye",       "tox",      "nox",
-						"make",     "just",  "supervisord", "circusd",   "honcho",   "foreman",
-						"parallel", "xargs", "tini",        "dumb-init", "catatonit" };
+	static const char *const managers[] = { "conda",    "mamba", "micromamba",  "pixi",      "uv",        "poetry",
+						"pipenv",   "pdm",   "hatch",       "rye",       "tox",       "nox",
+						"make",     "just",  "supervisord", "circusd",   "honcho",    "foreman",
+						"parallel", "xargs", "tini",        "dumb-init", "catatonit", NULL };
 
 	return words_list_has(managers, name);
 }

@@ -30,6 +30,19 @@ static int find(char *const *words, struct decision *decision, struct err *err)
 	return r;
 }
 
+/*
+ * Its name where what it starts may be a Python with PyTorch, of which nothing is known here. Any Python and any script
+ * may start one; where the program itself would see PYTHONPATH and run nothing of it, it is left as it is.
+ */
+static const char *find_starter(const struct target *target, char *const *words, const char *closed)
+{
+	const char *name = starter_name(target->interpreter, words);
+
+	if (!name && !closed && (target->script || python_is(tree_name(target->interpreter))))
+		name = words[0] ? tree_name(words[0]) : NULL;
+	return name;
+}
+
 int framework_facts_find(char *const *words, struct decision *decision, struct err *err)
 {
 	const struct target *target = decision->target;
@@ -43,7 +56,7 @@ int framework_facts_find(char *const *words, struct decision *decision, struct e
 		r = find(words, decision, err);
 	workload->framework = decision->framework.name;
 	if (!workload->framework)
-		workload->starter = starter_name(target->interpreter, words);
+		workload->starter = find_starter(target, words, decision->framework.closed);
 	/* The options are those of its own Python, if it has one. */
 	workload->hook.closed = workload->starter ? NULL : decision->framework.closed;
 	return r;

@@ -16,13 +16,15 @@ bool starter_is_shell(const char *name)
 	return words_list_has(shells, name);
 }
 
-/* Environments, tasks, processes and containers' first processes. */
+/* Environments, tasks, processes, containers' first processes, and servers that have a Python inside. */
 static bool is_manager(const char *name)
 {
-	static const char *const managers[] = { "conda",    "mamba", "micromamba",  "pixi",      "uv",        "poetry",
-						"pipenv",   "pdm",   "hatch",       "rye",       "tox",       "nox",
-						"make",     "just",  "supervisord", "circusd",   "honcho",    "foreman",
-						"parallel", "xargs", "tini",        "dumb-init", "catatonit", NULL };
+	static const char *const managers[] = { "conda",        "mamba",     "micromamba", "pixi",     "uv",
+						"poetry",       "pipenv",    "pdm",        "hatch",    "rye",
+						"tox",          "nox",       "make",       "just",     "supervisord",
+						"circusd",      "honcho",    "foreman",    "parallel", "xargs",
+						"tini",         "dumb-init", "catatonit",  "uwsgi",    "unitd",
+						"tritonserver", NULL };
 
 	return words_list_has(managers, name);
 }

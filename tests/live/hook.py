@@ -167,11 +167,20 @@ class Hook(unittest.TestCase):
                                   env=common.untuned(), capture_output=True, text=True, check=True)
             self.assertEqual("was loaded in no process" in done.stderr, loads is False, done.stderr)
 
-    def test_without_torch_beside_it_python_gets_nothing(self):
-        self.assert_same(sys.executable, "-S", "-c", LOOK, hooked=False)
+    def test_without_torch_beside_it_python_hands_the_hook_on(self):
         venv = self.folder / "plain"
         subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(venv)], check=True)
-        self.assert_same(str(venv / "bin/python3"), "-c", LOOK, hooked=False)
+        plain, look = str(venv / "bin/python3"), self.script("look.py", LOOK)
+        launch = self.script("launch.py", "import subprocess, sys\nsys.exit(subprocess.call(sys.argv[1:]))\n")
+        script = self.script("launch", f"#!{plain}\n" + pathlib.Path(launch).read_text(encoding="utf-8"))
+        perl = self.script("launch.pl", "#!/usr/bin/perl\nexec @ARGV;\n")
+        for path in (script, perl):
+            os.chmod(path, 0o755)
+        for words in ([plain, look], [plain, launch, self.python, look], [script, self.python, look], [perl, self.python, look]):
+            self.assert_same(*words)
+        for option in ("-S", "-I", "-E"): # there it would stand where the program sees it, for nothing
+            self.assert_same(plain, option, look, hooked=False)
+        self.assert_same(plain, "-S", launch, self.python, look, hooked=False)
 
     def test_the_users_own_sitecustomize_runs_once_and_is_the_one(self):
         users = self.folder / "users"

@@ -27,6 +27,7 @@ static void names_and_words_tell_what_starts_others(void **state)
 		{ "/usr/bin/python3.11", { "python3", "x.py", "python3" }, 0, NULL },
 		{ "/usr/bin/python3.11", { "./serve.py", "bash" }, 0, NULL },
 		{ "/usr/bin/orterun", { "mpirun.openmpi", "-n", "2", "serve" }, 0, "mpirun.openmpi" },
+		{ "/usr/bin/uwsgi-core", { "uwsgi", "--http", ":80" }, 0, "uwsgi" },
 		{ "/usr/bin/sleep", { "sleep", "5" }, 0, NULL },
 		{ "/usr/bin/tool", { "tool", "python3-config", "--python3" }, 0, NULL },
 		{ "/usr/bin/tool", { NULL }, 0, NULL },

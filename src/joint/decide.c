@@ -155,8 +155,10 @@ int decide_plan(const struct options *options, char *const *words, struct decisi
 {
 	int r = take_share(decision, err);
 
-	decision->workload.workers = decision->workload.request.workers ? decision->workload.request.workers
-									: workers_of(words, &decision->workload);
+	decision->workload.workers = decision->workload.request.workers;
+	if (r == 0 && !decision->workload.workers &&
+	    workers_of(words, &decision->workload, &decision->workload.workers) < 0)
+		r = err_nomem(err);
 	if (!decision->workload.request.workers && !decision->workload.request.threads)
 		decision->workload.ranks_by = starter_of_ranks(words);
 	if (r == 0)

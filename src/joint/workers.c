@@ -9,8 +9,10 @@
 #include "target/starter.h"
 #include "target/tree.h"
 
+#include <errno.h>
 #include <limits.h>
 #include <stdbool.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* A program that starts others to compute side by side; lists end with NULL. */
@@ -18,7 +20,8 @@ struct launcher {
 	const char *name;         /* of the script that pip installs */
 	const char *modules[3];   /* python -m */
 	const char *options[3];   /* that say how many */
-	const char *variables[3]; /* that do so where no option does; the first counts */
+	const char *arguments;    /* a variable with more options, which the command line's go before; or NULL */
+	const char *variables[3]; /* that say it where no option does; the first counts */
 	/* Options without a value, where all of them stand before a script whose own follow it; else NULL. */
 	const char *const *flags;
 };
@@ -30,13 +33,14 @@ static const struct launcher launchers[] = {
 	{ "torchrun",
 	  { "torch.distributed.run", "torch.distributed.launch" },
 	  { "--nproc-per-node", "--nproc_per_node" },
+	  NULL,
 	  { "PET_NPROC_PER_NODE" },
 	  torchrun_flags },
-	{ "gunicorn", { "gunicorn" }, { "-w", "--workers" }, { "WEB_CONCURRENCY" }, NULL },
-	{ "uvicorn", { "uvicorn" }, { "--workers" }, { "UVICORN_WORKERS", "WEB_CONCURRENCY" }, NULL },
-	{ "fastapi", { "fastapi" }, { "--workers" }, { "WEB_CONCURRENCY" }, NULL },
-	{ "hypercorn", { "hypercorn" }, { "-w", "--workers" }, { NULL }, NULL },
-	{ "granian", { "granian" }, { "--workers" }, { "GRANIAN_WORKERS" }, NULL },
+	{ "gunicorn", { "gunicorn" }, { "-w", "--workers" }, "GUNICORN_CMD_ARGS", { "WEB_CONCURRENCY" }, NULL },
+	{ "uvicorn", { "uvicorn" }, { "--workers" }, NULL, { "UVICORN_WORKERS", "WEB_CONCURRENCY" }, NULL },
+	{ "fastapi", { "fastapi" }, { "--workers" }, NULL, { "WEB_CONCURRENCY" }, NULL },
+	{ "hypercorn", { "hypercorn" }, { "-w", "--workers" }, NULL, { NULL }, NULL },
+	{ "granian", { "granian" }, { "--workers" }, NULL, { "GRANIAN_WORKERS" }, NULL },
 };
 
 static const struct launcher *find_script(const char *path)
@@ -115,12 +119,39 @@ static unsigned count_of(const char *value)
 	return parse_unsigned(value, &count) == 0 && count > 0 ? count : 1;
 }
 
-unsigned workers_of(char *const *words, const struct workload *workload)
+/*
+ * Of options in one text. It is cut at blanks, where gunicorn does as a shell would: no number of workers needs quotes.
+ * 0: they say nothing; or -ENOMEM.
+ */
+static int count_in(const struct launcher *launcher, const char *text, unsigned *ret_count)
+{
+	static const char blanks[] = " \t\n";
+	cleanup_free char *copy = strdup(text);
+	cleanup_free char **words = calloc(strlen(text) / 2 + 2, sizeof(*words));
+	size_t count = 0;
+	const char *value;
+	char *rest = NULL;
+
+	if (!copy || !words)
+		return -ENOMEM;
+	for (char *word = strtok_r(copy, blanks, &rest); word; word = strtok_r(NULL, blanks, &rest))
+		words[count++] = word;
+	value = option_value(launcher, words);
+	*ret_count = value ? count_of(value) : 0;
+	return 0;
+}
+
+int workers_of(char *const *words, const struct workload *workload, unsigned *ret_count)
 {
 	const struct launcher *launcher = find_launcher(words, &words);
 	const char *value = launcher ? option_value(launcher, words) : NULL;
+	const char *text = launcher && launcher->arguments ? workload_getenv(workload, launcher->arguments) : NULL;
+	unsigned count = 0;
 
+	if (!value && text && count_in(launcher, text, &count) < 0)
+		return -ENOMEM;
 	for (size_t i = 0; launcher && !value && launcher->variables[i]; i++)
 		value = workload_getenv(workload, launcher->variables[i]);
-	return value ? count_of(value) : 1;
+	*ret_count = count ? count : value ? count_of(value) : 1;
+	return 0;
 }

@@ -52,7 +52,8 @@ class Serving(unittest.TestCase):
 
     def test_workers_share_the_threads_and_have_the_hook(self):
         each = max(len(os.sched_getaffinity(0)) // WORKERS, 1)
-        for words, variables in ((["-m", "gunicorn", "-b", "127.0.0.1:PORT", "-w", str(WORKERS), "serving_app:wsgi"], {}),
+        for words, variables in ((["-m", "gunicorn", "-b", "127.0.0.1:PORT", "serving_app:wsgi"],
+                                  {"GUNICORN_CMD_ARGS": f"-w {WORKERS}"}),
                                  (["-m", "uvicorn", "--port", "PORT", "serving_app:asgi"], {"WEB_CONCURRENCY": str(WORKERS)})):
             self.serve(words, each, **variables)
 

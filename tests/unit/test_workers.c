@@ -71,8 +71,12 @@ static void the_words_say_how_many(void **state)
 	const struct workload workload = { .environment = NULL };
 
 	(void)state;
-	for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
-		assert_int_equal(workers_of((char *const *)cases[i].words, &workload), cases[i].expected);
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		unsigned count = 0;
+
+		assert_int_equal(workers_of((char *const *)cases[i].words, &workload, &count), 0);
+		assert_int_equal(count, cases[i].expected);
+	}
 }
 
 static void variables_count_where_the_words_say_nothing(void **state)
@@ -87,6 +91,13 @@ static void variables_count_where_the_words_say_nothing(void **state)
 		{ { "PET_NPROC_PER_NODE=3" }, { "gunicorn", "app:app" }, 1 },
 		{ { "WEB_CONCURRENCY=4" }, { "gunicorn", "app:app" }, 4 },
 		{ { "WEB_CONCURRENCY=4" }, { "gunicorn", "-w2", "app:app" }, 2 },
+		{ { "WEB_CONCURRENCY=4", "GUNICORN_CMD_ARGS=--bind=:80 -w 3" }, { "gunicorn", "app:app" }, 3 },
+		{ { "WEB_CONCURRENCY=4", "GUNICORN_CMD_ARGS=\t--workers=3  " }, { "gunicorn", "app:app" }, 3 },
+		{ { "WEB_CONCURRENCY=4", "GUNICORN_CMD_ARGS=--bind :80" }, { "gunicorn", "app:app" }, 4 },
+		{ { "WEB_CONCURRENCY=4", "GUNICORN_CMD_ARGS=" }, { "gunicorn", "app:app" }, 4 },
+		{ { "GUNICORN_CMD_ARGS=-w3" }, { "gunicorn", "-w", "2", "app:app" }, 2 },
+		{ { "GUNICORN_CMD_ARGS=-w" }, { "gunicorn", "app:app" }, 1 },
+		{ { "GUNICORN_CMD_ARGS=-w3" }, { "uvicorn", "app:app" }, 1 },
 		{ { "WEB_CONCURRENCY=4", "UVICORN_WORKERS=3" }, { "uvicorn", "app:app" }, 3 },
 		{ { "WEB_CONCURRENCY=" }, { "uvicorn", "app:app" }, 1 },
 		{ { "GRANIAN_WORKERS=4" }, { "granian", "app:app" }, 4 },
@@ -97,8 +108,10 @@ static void variables_count_where_the_words_say_nothing(void **state)
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		const struct workload workload = { .environment = cases[i].entries };
+		unsigned count = 0;
 
-		assert_int_equal(workers_of((char *const *)cases[i].words, &workload), cases[i].expected);
+		assert_int_equal(workers_of((char *const *)cases[i].words, &workload, &count), 0);
+		assert_int_equal(count, cases[i].expected);
 	}
 }
 

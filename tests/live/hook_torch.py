@@ -465,7 +465,7 @@ class Net(torch.nn.Module):
 net = Net().eval()
 with torch.inference_mode():
     results = [net(torch.ones(64, 256)) for _ in range(40)]
-assert all(torch.allclose(results[-1], result) for result in results)
+assert all(torch.allclose(results[-1], result, atol=1e-3) for result in results) # sums of 256 numbers, which may come to nothing
 """
         told, said = self.reported(text.format(forward="self.one(x) @ self.weight + self.one(x) @ torch.ones(256, 256)"), "-v")
         process = told[0][0]

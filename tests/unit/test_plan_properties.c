@@ -6,6 +6,7 @@
 #include "base/cleanup.h"
 #include "base/cpulist.h"
 #include "base/err.h"
+#include "base/sanitized.h"
 #include "machine/machine.h"
 #include "machine/narrow.h"
 #include "machine/query.h"
@@ -149,6 +150,9 @@ static void check_reach(const struct machine *machine, const char *name)
 	}
 }
 
+/* With sanitizers, which see in a third of the requests what they see in all, these took 100 s of a slow machine. */
+#define EVERY (SANITIZED ? 3 : 1)
+
 static void try_grid(const struct machine *machine, const char *name, struct tally *tally)
 {
 	static const unsigned instance_counts[] = { 0, 1, 2, 3, 4, 7, 8, 16, 61 };
@@ -189,8 +193,9 @@ static void try_grid(const struct machine *machine, const char *name, struct tal
 					.pin = (enum pin)(variant >= 4 ? below(&state, PIN_COUNT) : 0),
 				};
 
-				try_request(machine, name, &request,
-					    bits & 16 && variant == 5 ? user_threads : no_environment, tally);
+				if (bits % EVERY == 0)
+					try_request(machine, name, &request,
+						    bits & 16 && variant == 5 ? user_threads : no_environment, tally);
 			}
 		}
 	}
@@ -360,7 +365,7 @@ static void try_files(const char *folder, const char *pattern, unsigned at_least
 		try_machine(files.gl_pathv[i], strrchr(files.gl_pathv[i], '/') + 1, false, &tally);
 	print_message("# %zu machines, %u plans, %u refusals\n", files.gl_pathc, tally.plans, tally.refusals);
 	assert_true(files.gl_pathc >= at_least);
-	assert_true(tally.plans >= 100 * files.gl_pathc);
+	assert_true(tally.plans >= 100 / EVERY * files.gl_pathc);
 	globfree(&files);
 }
 
@@ -398,7 +403,7 @@ static void hold_on_random_machines(void **state)
 				       1 + below(&seed, 2));
 		try_machine(spec, spec, i % 4 < 2, &tally);
 	}
-	assert_true(tally.plans > 10000);
+	assert_true(tally.plans > 10000 / EVERY);
 }
 
 int main(void)

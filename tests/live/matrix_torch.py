@@ -35,11 +35,11 @@ class Mallinfo(ctypes.Structure):
 def held_ms():
     """Milliseconds that malloc keeps freed memory, as jemalloc says; glibc: 0 where it maps large blocks, -1 where it
     keeps all; None: it does not say."""
-    if owner("malloc").startswith("libjemalloc"):
+    if owner("malloc_usable_size").startswith("libjemalloc"):
         decay, size = ctypes.c_ssize_t(), ctypes.c_size_t(ctypes.sizeof(ctypes.c_ssize_t))
         libc.mallctl(b"opt.dirty_decay_ms", ctypes.byref(decay), ctypes.byref(size), None, 0)
         return decay.value
-    if owner("malloc").startswith("libc."):
+    if owner("malloc_usable_size").startswith("libc."):
         libc.mallinfo2.restype = Mallinfo
         return 0 if libc.mallinfo2().hblkhd >= LARGE * 4 else -1
     return None
@@ -50,7 +50,7 @@ def cpus():
 
 
 def place():
-    return cpus() + " " + owner("malloc")
+    return cpus() + " " + owner("malloc_usable_size")
 
 
 def team():
@@ -93,7 +93,7 @@ def main():
     large = torch.zeros(LARGE).add_(1)
     record = dict(field.partition("=")[::2] for field in os.environ.get("FETTLE_PLAN", "").split(";"))
     said = {"instance": record.get("i"), "losses": losses, "sum": large.sum().item(), "threads": torch.get_num_threads(),
-            "team": team(), "workers": sorted(workers), "malloc": owner("malloc"), "held_ms": held_ms(),
+            "team": team(), "workers": sorted(workers), "malloc": owner("malloc_usable_size"), "held_ms": held_ms(),
             "openmp": owner("GOMP_parallel")}
     os.write(1, (json.dumps(said) + "\n").encode())  # at once: another instance may write beside
 
